@@ -1,0 +1,57 @@
+# `make run` and `make test` set everything up; a second call does nothing that is already done.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.synced
+export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
+
+.PHONY: run test test-all check format dev snapshot-check browser lock clean
+
+run: $(STAMP)
+	$(BIN)/dagster-ledger run --job enrich_companies
+	@echo
+	@echo "Look closer:  $(BIN)/dagster-ledger show latest     In Dagster's UI:  make dev"
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow and not browser" -n 2 --dist loadgroup
+
+test-all: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m assets.snapshot --check
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml
+	$(BIN)/dagster dev
+
+$(DAGSTER_HOME)/dagster.yaml:
+	mkdir -p $(DAGSTER_HOME)
+	printf 'telemetry:\n  enabled: false\nnux:\n  enabled: false\n' > $@
+
+lock:
+	$(BIN)/uv pip compile pyproject.toml --extra webserver --group dev --group pipeline --python-version 3.11 \
+	  --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header \
+	  --upgrade -q -o .ci/requirements.lock
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info < (3, 14) else "dagster-ledger needs Python 3.11, 3.12 or 3.13: name one with make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+# uv installs the lock in seconds where pip takes a minute; it comes from the lock's own index, by hash.
+$(STAMP): .ci/requirements.lock pyproject.toml | $(VENV)/bin/python
+	grep -A 99 '^uv==' .ci/requirements.lock | awk 'NR > 1 && !/^ / { exit } { print }' > $(VENV)/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes .ci/requirements.lock
+	VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:
+	rm -rf $(VENV) .dagster_home .ledger output build dist

@@ -1,0 +1,70 @@
+"""The events a ledger holds, and the registry from stored name to class.
+
+Rules:
+- The registry is written out by hand; every entry has a golden file per version under ``tests/golden/events``.
+- To change an event: raise its ``VERSION``, add an upcaster for the old one, keep the old golden file.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ledger.events.asset import (
+    AssetFailed,
+    AssetFinished,
+    AssetHeartbeat,
+    AssetLost,
+    AssetStarted,
+    EnvironmentRecorded,
+)
+from ledger.events.base import Event, Json, RecordedEvent, StreamId, UnknownEvent, asset_stream, run_stream
+from ledger.events.judgement import AlertRaised, CheckEvaluated
+from ledger.events.measurement import BreakdownMeasured, MetricMeasured, ProgressReported
+from ledger.events.run import ConfigurationResolved, RunFinished, RunStarted
+
+KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
+    {
+        "run_started": RunStarted,
+        "run_finished": RunFinished,
+        "configuration_resolved": ConfigurationResolved,
+        "asset_started": AssetStarted,
+        "environment_recorded": EnvironmentRecorded,
+        "asset_heartbeat": AssetHeartbeat,
+        "asset_finished": AssetFinished,
+        "asset_failed": AssetFailed,
+        "asset_lost": AssetLost,
+        "metric_measured": MetricMeasured,
+        "breakdown_measured": BreakdownMeasured,
+        "progress_reported": ProgressReported,
+        "check_evaluated": CheckEvaluated,
+        "alert_raised": AlertRaised,
+    }
+)
+
+END_KINDS: Final = ("asset_finished", "asset_failed", "asset_lost")
+
+__all__ = [
+    "END_KINDS",
+    "KINDS",
+    "AlertRaised",
+    "AssetFailed",
+    "AssetFinished",
+    "AssetHeartbeat",
+    "AssetLost",
+    "AssetStarted",
+    "BreakdownMeasured",
+    "CheckEvaluated",
+    "ConfigurationResolved",
+    "EnvironmentRecorded",
+    "Event",
+    "Json",
+    "MetricMeasured",
+    "ProgressReported",
+    "RecordedEvent",
+    "RunFinished",
+    "RunStarted",
+    "StreamId",
+    "UnknownEvent",
+    "asset_stream",
+    "run_stream",
+]

@@ -1,0 +1,125 @@
+"""What every ledger store does; one contract suite runs over all of them.
+
+Rules:
+- ``append`` is atomic, durable when it returns, and idempotent: the same batch again is a success.
+- A batch is accepted only as the continuation of its stream: number n after n-1 with n-1's digest.
+- Readers see whole batches only, each exactly once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from ledger.events.batch import EventBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """Which events to read; a field left empty does not narrow anything.
+
+    Attributes:
+        kinds: Stored event names.
+        assets: Asset keys.
+        run_ids: Run ids; a prefix of at least four characters also matches.
+        metrics: Metric names.
+        streams: Stored spellings of streams.
+        since: Earliest time, UTC, inclusive.
+        until: Latest time, UTC, exclusive.
+        columns: Columns to read, all of them by default.
+    """
+
+    kinds: tuple[str, ...] = ()
+    assets: tuple[str, ...] = ()
+    run_ids: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    columns: tuple[str, ...] = ()
+
+
+EVERYTHING = EventQuery()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHead:
+    """Where a stream ends: number, digest and next position of its last batch."""
+
+    number: int
+    digest: str
+    next_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStats:
+    """How large a ledger is.
+
+    Attributes:
+        uri: Where it is.
+        events: Number of events.
+        batches: Number of appends.
+        streams: Number of streams.
+        stored_bytes: Bytes on the medium.
+        events_by_kind: Stored event name to count.
+        first_ts: Time of the oldest event, ``None`` when empty.
+        last_ts: Time of the newest event, ``None`` when empty.
+    """
+
+    uri: str
+    events: int
+    batches: int
+    streams: int
+    stored_bytes: int
+    events_by_kind: Mapping[str, int] = field(default_factory=dict)
+    first_ts: datetime | None = None
+    last_ts: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with stored data: where, and in what way."""
+
+    where: str
+    what: str
+
+
+class LedgerStore(Protocol):
+    """An append-only store of event batches."""
+
+    @property
+    def uri(self) -> str:
+        """Where the ledger is, as a person would name it."""
+
+    def append(self, batch: EventBatch) -> None:
+        """Store a batch durably; the same batch again changes nothing.
+
+        Raises:
+            ConflictError: Another batch has that stream and number, or it does not continue its stream.
+            StoreError: The medium refused; nothing of the batch is visible.
+        """
+
+    def head(self, stream: str) -> StreamHead | None:
+        """Return where a stream ends, ``None`` when it has no batch."""
+
+    def read(self, query: EventQuery = EVERYTHING) -> pa.Table:
+        """Return the events of a query, ordered by time, stream and position.
+
+        Raises:
+            IntegrityError: Stored data is damaged; the message names the file.
+            StoreError: The medium could not be read.
+        """
+
+    def batch_keys(self) -> frozenset[str]:
+        """Return one opaque key for each batch that is visible now."""
+
+    def read_batches(self, keys: frozenset[str]) -> pa.Table:
+        """Return the events of the batches with these keys, ordered as ``read`` orders them."""
+
+    def stats(self) -> LedgerStats:
+        """Return how large the ledger is."""
+
+    def problems(self) -> list[Problem]:
+        """Return everything that is wrong with stored batches: damaged, altered, or missing in their stream."""

@@ -1,0 +1,71 @@
+"""Unit names a metric may carry, and how a number of each is written for people.
+
+Rules:
+- A stored number is always in its base unit (seconds, bytes, rows); scaling happens only when it is shown.
+- Absence is ``None`` and is written as an en dash, never as zero.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+SECONDS: Final = "s"
+BYTES: Final = "bytes"
+ROWS: Final = "rows"
+ROWS_PER_SECOND: Final = "rows/s"
+RATIO: Final = "ratio"
+COUNT: Final = "count"
+
+UNITS: Final = frozenset({SECONDS, BYTES, ROWS, ROWS_PER_SECOND, RATIO, COUNT})
+
+MIB: Final = 1024 * 1024
+ABSENT: Final = "–"  # noqa: RUF001 - the en dash is the typographic sign for "no value" in a table
+
+_MINUTE_S: Final = 60.0
+_HOUR_S: Final = 3600.0
+_MILLI_S: Final = 1.0
+
+
+def format_seconds(value_s: float) -> str:
+    """Return a duration in the largest fitting unit, for instance ``12 ms``, ``3.21 s`` or ``4 min 05 s``."""
+    if value_s < _MILLI_S:
+        return f"{value_s * 1000:.0f} ms"
+    if value_s < _MINUTE_S:
+        return f"{value_s:.2f} s"
+    if value_s < _HOUR_S:
+        return f"{int(value_s // _MINUTE_S)} min {int(value_s % _MINUTE_S):02d} s"
+    return f"{int(value_s // _HOUR_S)} h {int(value_s % _HOUR_S // _MINUTE_S):02d} min"
+
+
+def format_bytes(value_bytes: float) -> str:
+    """Return a size in MiB with one decimal, the unit memory limits are configured in."""
+    return f"{value_bytes / MIB:,.1f} MiB"
+
+
+def format_value(value: float | None, unit: str | None) -> str:
+    """Return a measured value as people read it.
+
+    Args:
+        value: The number in its base unit; ``None`` where nothing was measured.
+        unit: One of ``UNITS``; anything else is written as a plain number.
+    """
+    if value is None:
+        return ABSENT
+    return _FORMATS.get(unit or "", _plain)(value)
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+_FORMATS: Final[Mapping[str, Callable[[float], str]]] = {
+    SECONDS: format_seconds,
+    BYTES: format_bytes,
+    RATIO: "{:.4f}".format,
+    ROWS: _whole,
+    COUNT: _whole,
+    ROWS_PER_SECOND: "{:,.0f}/s".format,
+}
