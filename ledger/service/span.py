@@ -101,7 +101,6 @@ class AssetSpan:
         self._checks: Final[list[CheckEvaluated]] = []
         self._context: Final[dict[str, Json]] = {}
         self._meter: Meter | None = None
-        self._began_s = 0.0
         self._progress: ProgressReported | None = None
         self._progress_sent_s = float("-inf")
         self._closed = False
@@ -145,7 +144,6 @@ class AssetSpan:
         if probe_s is not None:
             opening.append(self._metric("probe_s", probe_s, header.subject))
         self._recorder.record(*opening)
-        self._began_s = time.monotonic()
         self._meter = Meter.start(
             sample_hz=self._options.sample_hz, on_tick=self._heartbeat, tick_every_s=self._options.heartbeat_s
         )
@@ -198,9 +196,10 @@ class AssetSpan:
             self._recorder.record(self._progress)
 
     def lap(self) -> dict[str, float]:
-        """Return what has been noted for the span's subject so far, and the seconds since its start."""
-        noted = {metric: value for (subject, metric), value in self._values.items() if subject == self.header.subject}
-        return noted | {"duration_s": time.monotonic() - self._began_s}
+        """Return what has been noted and measured for the span's subject so far: metric name to value."""
+        if self._meter is not None:
+            self._note_measured(self._meter.lap())
+        return self.noted(self.header.subject)
 
     def noted(self, asset: str) -> dict[str, float]:
         """Return what has been noted for one asset: metric name to value."""
@@ -216,16 +215,8 @@ class AssetSpan:
             message = f"the span of {self.header.subject!r} was not started; call start() first"
             raise LedgerError(message)
         measured = self._meter.stop()
-        self._note("duration_s", measured.duration_s)
-        self._note("cpu_s", measured.cpu_s)
-        self._note("start_rss_bytes", measured.start_rss_bytes)
-        self._note("peak_rss_bytes", measured.peak_rss_bytes)
-        self._note("peak_increase_bytes", measured.peak_increase_bytes)
-        self._note("children_peak_rss_bytes", measured.children_peak_rss_bytes)
-        self._note("metering_cpu_s", measured.metering_cpu_s)
-        self._note("append_s", self._recorder.append_s)
+        self._note_measured(measured)
         self._note("probe_s", probe_s)
-        self._note_rate(measured.duration_s)
         return measured
 
     def finish(self, measured: Measurement) -> None:
@@ -265,6 +256,18 @@ class AssetSpan:
         """Note a measurement of the span itself unless it is absent."""
         if value is not None:
             self._values[self.header.subject, metric] = float(value)
+
+    def _note_measured(self, measured: Measurement) -> None:
+        """Note what the meter says."""
+        self._note("duration_s", measured.duration_s)
+        self._note("cpu_s", measured.cpu_s)
+        self._note("start_rss_bytes", measured.start_rss_bytes)
+        self._note("peak_rss_bytes", measured.peak_rss_bytes)
+        self._note("peak_increase_bytes", measured.peak_increase_bytes)
+        self._note("children_peak_rss_bytes", measured.children_peak_rss_bytes)
+        self._note("metering_cpu_s", measured.metering_cpu_s)
+        self._note("append_s", self._recorder.append_s)
+        self._note_rate(measured.duration_s)
 
     def _note_rate(self, duration_s: float) -> None:
         """Note records per second wherever rows are known; reading counts where nothing says what was produced."""

@@ -140,10 +140,10 @@ class ParquetStore:
             except (IntegrityError, OSError) as error:
                 found.append(Problem(str(path), str(error)))
                 continue
-            footers[path.name] = footer
             if path.name != loose.file_name(footer.stream, footer.number):
                 found.append(Problem(str(path), f"its footer says append {footer.number} of stream {footer.stream!r}"))
             else:
+                footers[path.name] = footer
                 tables.append(rows)
         digests = batch_digests(pa.concat_tables([SCHEMA.empty_table(), *tables]))
         return found + self._chain_problems(footers, digests)

@@ -1,0 +1,10 @@
+"""The Dagster integration: track assets, launch runs, read evidence from Dagster's event log.
+
+``@tracked`` goes under ``@dg.asset``; ``track_definitions`` tracks a whole ``Definitions`` in one line.
+"""
+
+from ledger.dagster.rewrap import track_definitions
+from ledger.dagster.span import current_span, tracked_span
+from ledger.dagster.tracked import tracked
+
+__all__ = ["current_span", "track_definitions", "tracked", "tracked_span"]

@@ -1,0 +1,106 @@
+"""What a process needs once to track any number of spans: settings, store, code version."""
+
+import contextlib
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from ledger.errors import ConflictError
+from ledger.events import ConfigurationResolved, RunStarted, run_stream
+from ledger.git import CodeState, code_state
+from ledger.measure import run_probe
+from ledger.metrics import Metric, MetricRegistry, with_declared
+from ledger.service.locate import load_settings, project_directory, settings_digest
+from ledger.service.recorder import StreamRecorder
+from ledger.settings import Resolved
+from ledger.store import open_store
+from ledger.store.protocol import LedgerStore
+
+PROBE_EVERY_S: Final = 10.0
+"""A probe of 25 ms every ten seconds costs 0.25 % of one core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A ledger to track into, and what is said of every span.
+
+    Attributes:
+        resolved: Settings and their sources.
+        store: The ledger.
+        registry: The metrics that may be recorded.
+        code: Commit of the project, ``None`` outside a repository.
+    """
+
+    resolved: Resolved
+    store: LedgerStore
+    registry: MetricRegistry
+    code: CodeState | None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What this process has already done, so that it is done once."""
+
+    runs: set[tuple[str, str]] = field(default_factory=set)
+    probed_s: dict[str, float] = field(default_factory=dict)
+
+
+_SEEN: Final = _Seen()
+
+
+def open_session(ledger_uri: str | None = None, metrics: Iterable[Metric] = ()) -> Session:
+    """Return the session that holds here and now.
+
+    Args:
+        ledger_uri: Where the ledger is; found by ``ledger.service.locate`` when ``None``.
+        metrics: Metrics the asset declares besides those of the configuration.
+
+    Raises:
+        ConfigurationError: The configuration, or a declared metric, is wrong.
+        StoreError: The ledger cannot be made or opened.
+    """
+    resolved = load_settings()
+    registry = with_declared((*resolved.settings.declared_metrics(), *metrics))
+    uri = ledger_uri or resolved.settings.ledger_uri
+    return Session(resolved, _store(uri), registry, _code(project_directory()))
+
+
+def probe(run_id: str) -> float | None:
+    """Return a fresh machine probe in seconds, ``None`` when this process took one for the run just now."""
+    now = time.monotonic()
+    if now - _SEEN.probed_s.get(run_id, float("-inf")) < PROBE_EVERY_S:
+        return None
+    _SEEN.probed_s = {run_id: now}
+    return run_probe()
+
+
+def open_run(session: Session, started: RunStarted, run_config: dict[str, object]) -> None:
+    """Append *started* and the configuration to the run's stream, unless somebody was first."""
+    run_id = started.run_id or ""
+    if (session.store.uri, run_id) in _SEEN.runs:
+        return
+    resolved = session.resolved
+    configuration = ConfigurationResolved(
+        run_id=run_id,
+        digest=settings_digest(resolved, run_config),
+        values=resolved.settings.model_dump(mode="json"),
+        sources=dict(resolved.sources),
+    )
+    recorder = StreamRecorder(session.store, run_stream(run_id), registry=session.registry)
+    # A conflict means that another step of the run, in another process, said it first.
+    with contextlib.suppress(ConflictError):
+        recorder.record(started, configuration)
+    _SEEN.runs.add((session.store.uri, run_id))
+
+
+@cache
+def _store(uri: str) -> LedgerStore:
+    return open_store(uri, create=True)
+
+
+@cache
+def _code(directory: Path) -> CodeState | None:
+    return code_state(directory)

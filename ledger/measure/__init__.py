@@ -1,0 +1,19 @@
+"""Measuring: time, CPU, memory, the machine. The only place that uses psutil."""
+
+from ledger.measure.environment import Environment, environment
+from ledger.measure.identity import Liveness, ProcessIdentity, current_process, liveness
+from ledger.measure.meter import Measurement, Meter
+from ledger.measure.probe import PROBE_VERSION, run_probe
+
+__all__ = [
+    "PROBE_VERSION",
+    "Environment",
+    "Liveness",
+    "Measurement",
+    "Meter",
+    "ProcessIdentity",
+    "current_process",
+    "environment",
+    "liveness",
+    "run_probe",
+]

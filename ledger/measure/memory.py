@@ -1,0 +1,105 @@
+"""Exact peak memory of this process, for any number of spans that overlap or nest.
+
+Rules:
+- The kernel keeps a high-water mark of resident memory (``VmHWM``); writing 5 to ``/proc/self/clear_refs`` sets it back
+  to the current size (proc(5)). A spike of a microsecond is in it, which no sampler could see.
+- The mark is one per process. So whenever a span starts or ends, the mark is read and folded into the maximum of every
+  open span before it is set back: nested and overlapping spans are all exact.
+- Where the mark cannot be set back, the peak is what the sampler saw, and the measurement says so.
+- ``ru_maxrss`` is of no use here: it is inherited over fork and exec.
+"""
+
+import os
+import threading
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+EXACT: Final = "vmhwm"
+SAMPLED: Final = "sampled"
+
+_STATUS: Final = Path("/proc/self/status")
+_CLEAR_REFS: Final = Path("/proc/self/clear_refs")
+_RESET_PEAK: Final = b"5"
+
+
+class PeakTracker:
+    """Folds the process's high-water mark into the peak of every open span."""
+
+    def __init__(self, clear_refs: Path = _CLEAR_REFS, status: Path = _STATUS) -> None:
+        """Start without open spans.
+
+        Args:
+            clear_refs: File that sets the mark back.
+            status: File the mark is read from.
+        """
+        self._clear_refs: Final = clear_refs
+        self._status: Final = status
+        self._lock: Final = threading.Lock()
+        self._peaks: Final[dict[int, int]] = {}
+        self._exact: Final[dict[int, bool]] = {}
+
+    def open(self, span: int) -> int:
+        """Begin to follow a span; return the resident set size in bytes at this moment."""
+        with self._lock:
+            self._fold()
+            exact = self._reset()
+            start = self._read("VmRSS:") or psutil.Process().memory_info().rss
+            self._peaks[span] = start
+            self._exact[span] = exact
+        return start
+
+    def peak(self, span: int) -> tuple[int, str]:
+        """Return the peak of an open span in bytes so far, and how it was measured."""
+        with self._lock:
+            self._fold()
+            return self._peaks[span], EXACT if self._exact[span] else SAMPLED
+
+    def close(self, span: int) -> tuple[int, str]:
+        """Stop following a span; return its peak in bytes and how it was measured."""
+        with self._lock:
+            self._fold()
+            self._reset()
+            return self._peaks.pop(span), EXACT if self._exact.pop(span) else SAMPLED
+
+    def sampled(self, rss_bytes: int) -> None:
+        """Take note of what the sampler saw."""
+        with self._lock:
+            for span, peak in self._peaks.items():
+                self._peaks[span] = max(peak, rss_bytes)
+
+    def _fold(self) -> None:
+        """Raise the peak of every open span to the mark."""
+        if not self._peaks:
+            return
+        mark = self._read("VmHWM:") or 0
+        for span, peak in self._peaks.items():
+            if self._exact[span]:
+                self._peaks[span] = max(peak, mark)
+
+    def _reset(self) -> bool:
+        """Set the mark back to the current size; return whether that is possible here."""
+        try:
+            self._clear_refs.write_bytes(_RESET_PEAK)
+        except OSError:
+            return False
+        return self._read("VmHWM:") is not None
+
+    def _read(self, field: str) -> int | None:
+        """Return a field of the status file in bytes, ``None`` where it cannot be read."""
+        try:
+            text = self._status.read_text(encoding="ascii", errors="replace")
+        except OSError:
+            return None
+        _, found, rest = text.partition(field)
+        return int(rest.split(maxsplit=1)[0]) * 1024 if found else None
+
+
+def rss_bytes() -> int:
+    """Return the resident set size of this process in bytes."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError, ValueError):
+        return int(psutil.Process().memory_info().rss)
+    return pages * os.sysconf("SC_PAGE_SIZE")
