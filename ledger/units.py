@@ -22,12 +22,15 @@ ABSENT: Final = "–"  # noqa: RUF001 - the en dash is the typographic sign for 
 
 _MINUTE_S: Final = 60.0
 _HOUR_S: Final = 3600.0
-_MILLI_S: Final = 1.0
+_SECOND_S: Final = 1.0
+_MILLI_S: Final = 0.001
 
 
 def format_seconds(value_s: float) -> str:
-    """Return a duration in the largest fitting unit, for instance ``12 ms``, ``3.21 s`` or ``4 min 05 s``."""
+    """Return a duration in the largest fitting unit: ``80 µs``, ``12 ms``, ``3.21 s``, ``4 min 05 s``."""
     if value_s < _MILLI_S:
+        return f"{value_s * 1e6:.0f} µs"
+    if value_s < _SECOND_S:
         return f"{value_s * 1000:.0f} ms"
     if value_s < _MINUTE_S:
         return f"{value_s:.2f} s"

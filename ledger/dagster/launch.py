@@ -8,7 +8,6 @@ Rules:
 
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -29,8 +28,6 @@ from ledger.store.protocol import EventQuery
 
 EXECUTORS: Final = ("in_process", "multiprocess")
 PARTITION_TAG: Final = "dagster/partition"
-_HOME_VARIABLE: Final = "DAGSTER_HOME"
-_INSTANCE_FILE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +60,6 @@ class LaunchResult:
     run_id: str
     success: bool
     failures: tuple[str, ...]
-
-
-def prepare_home(project: Path) -> Path:
-    """Return ``DAGSTER_HOME``, set to ``.dagster_home`` of the project where nobody set it, with telemetry off."""
-    named = os.environ.get(_HOME_VARIABLE)
-    home = Path(named).absolute() if named else project / ".dagster_home"
-    home.mkdir(parents=True, exist_ok=True)
-    if not named and not (home / "dagster.yaml").exists():
-        (home / "dagster.yaml").write_text(_INSTANCE_FILE, encoding="utf-8")
-    os.environ[_HOME_VARIABLE] = str(home)
-    return home
 
 
 def job_names(module: str) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""The command line ``dagster-ledger``: each command parses, calls one use case, renders, and picks the exit code."""

@@ -1,0 +1,142 @@
+"""The entry point: lazy commands, and errors as one sentence with the right exit code.
+
+Rules:
+- ``--help`` and completion import click and nothing heavier; each command imports what it needs when it runs.
+- No traceback reaches a user: known errors are one sentence, unknown ones are named and asked to be reported;
+  ``--debug`` shows the traceback.
+"""
+
+import difflib
+import importlib
+import os
+import sys
+from typing import Any, Final
+
+import click
+
+from ledger import __version__
+from ledger.errors import LedgerError
+from ledger_cli import exit_codes
+
+PROGRAM: Final = "dagster-ledger"
+
+COMMANDS: Final = {
+    "run": ("ledger_cli.run:run", "Run a pipeline, record it, and show what it took."),
+    "show": ("ledger_cli.show:show", "Show the latest runs, or one run in detail."),
+    "samples": ("ledger_cli.samples:samples", "Give measured values: one per asset, metric and run."),
+    "events": ("ledger_cli.events:events", "List the events themselves, or follow them as they come."),
+    "ledger": ("ledger_cli.ledger:ledger", "Look after the ledger: its size, and runs that were killed."),
+    "doctor": ("ledger_cli.doctor:doctor", "Check machine, configuration and ledger, and say what to do."),
+    "completion": ("ledger_cli.completion:completion", "Print the completion script of a shell."),
+}
+"""Name to where the command is and what it does, so that the help needs no import."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order a person needs them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported now."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command to call; a name that does not exist is told with the one that was probably meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"commands are {', '.join(COMMANDS)}"
+            message = f"there is no command {args[0]!r}; {hint}"
+            raise click.UsageError(message, ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 inconclusive, 4 integrity, 5 input/output, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name=PROGRAM)
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+def cli(*, debug: bool) -> None:
+    """Record what Dagster pipelines take and give, and replay it.
+
+    Every asset run appends immutable events to a Parquet ledger; every figure shown here is a replay of them.
+    """
+    del debug  # Read by ``main``, which has to know it before parsing can fail.
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; the console script calls this.
+
+    Args:
+        arguments: Words after the program's name; those of the process when ``None``.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        result: Any = cli.main(args=words, prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except BaseException as error:  # noqa: BLE001 - an interruption gets its exit code too
+        return _explain(error, debug="--debug" in words)
+    return result if isinstance(result, int) else exit_codes.DONE
+
+
+def _explain(error: BaseException, *, debug: bool) -> int:
+    """Say what ended a command and return its exit code; raise it again where the traceback is wanted."""
+    if isinstance(error, click.ClickException):
+        return _usage(error)
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return _say("interrupted", exit_codes.INTERRUPTED)
+    if isinstance(error, BrokenPipeError):
+        # The reader went away, as `head` does; python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.DONE
+    if debug or not isinstance(error, Exception):
+        raise error
+    if isinstance(error, LedgerError):
+        return _say(str(error), exit_codes.code_of(error))
+    return _say(f"internal error: {type(error).__name__}: {error}; see it whole with --debug", exit_codes.INTERNAL)
+
+
+def _usage(error: click.ClickException) -> int:
+    """Say what is wrong with the words typed, and where help is."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return exit_codes.USAGE
+    context = getattr(error, "ctx", None)
+    where = context.command_path if context else PROGRAM
+    message = error.format_message().rstrip(".")
+    return _say(f"{message} (see `{where} --help`)", exit_codes.USAGE)
+
+
+def _say(sentence: str, code: int) -> int:
+    """Write one line to the error stream and return the code."""
+    click.echo(f"{PROGRAM}: {' '.join(sentence.split())}", err=True)
+    return code
+
+
+def entry() -> None:
+    """Leave the process with the code of ``main``."""
+    sys.exit(main())
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,203 @@
+"""``run``: run a pipeline, record it, and show what it took."""
+
+import os
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ledger_cli import exit_codes
+from ledger_cli.options import format_option, ledger_option
+
+if TYPE_CHECKING:
+    from ledger.store.protocol import LedgerStore
+    from ledger_cli.child import Ended
+
+
+def _tags(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    """Return ``key=value`` words as a mapping."""
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            message = f"{pair!r} is no key=value"
+            raise click.BadParameter(message, ctx, param)
+        found[key] = value
+    return found
+
+
+@click.command()
+@click.option("-m", "--module", help="Code location. [default: module_name of [tool.dagster] in pyproject.toml]")
+@click.option("-j", "--job", help="Job to run; all assets without it.")
+@click.option("--asset", "assets", multiple=True, metavar="KEY", help="Only this asset; may be repeated.")
+@click.option("--partition", metavar="KEY", help="Partition to run.")
+@click.option(
+    "-n", "--runs", type=click.IntRange(min=1), default=1, show_default=True, help="How many runs, a process each."
+)
+@click.option("--executor", type=click.Choice(("in_process", "multiprocess")), help="How steps are executed.")
+@click.option("--tag", "tags", multiple=True, callback=_tags, metavar="KEY=VALUE", help="Run tag; may be repeated.")
+@click.option(
+    "--run-config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Dagster run configuration, YAML.",
+)
+@click.option("--keep-going", is_flag=True, help="With several runs: go on after one that failed.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-v", "--verbose", is_flag=True, help="Print Dagster's log afterwards.")
+@ledger_option
+@format_option("table", "json")
+def run(
+    *, runs: int, keep_going: bool, quiet: bool, verbose: bool, ledger_uri: str | None, form: str, **wanted: Any
+) -> int:
+    """Run a pipeline, record it in the ledger, and show what it took.
+
+    Each run is a process of its own. Progress goes to the error stream, the result to the standard output.
+    """
+    from ledger.service.locate import ledger_uri as locate
+    from ledger.service.locate import project_directory
+    from ledger.store import open_store
+
+    project = project_directory()
+    place = locate(ledger_uri)
+    specification = _specification(project, wanted)
+    home = _home(project)
+    store = open_store(place, create=True)
+    _reconcile(store, quiet=quiet)
+    environment = os.environ | {"DAGSTER_LEDGER_URI": place, "DAGSTER_HOME": str(home)}
+    done: list[str] = []
+    code = exit_codes.DONE
+    for number in range(runs):
+        if runs > 1 and not quiet:
+            click.echo(f"run {number + 1} of {runs}", err=True)
+        log = _log_file(home)
+        ended = _one_run(store, specification, environment, log, quiet=quiet)
+        _reconcile(store, quiet=quiet)
+        if verbose:
+            click.echo(log.read_text(encoding="utf-8", errors="replace"), err=True)
+        if ended.run_id is not None:
+            done.append(ended.run_id)
+        if ended.code != exit_codes.DONE:
+            code = ended.code
+            _say_why(ended, log)
+            if not keep_going or ended.code != exit_codes.FAILED:
+                break
+    _report(store, done, form)
+    return code
+
+
+def _specification(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return what the child is told to run."""
+    import yaml
+
+    from ledger.errors import ConfigurationError
+
+    config: object = {}
+    path = wanted["run_config"]
+    if path is not None:
+        try:
+            config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            message = f"{path} is not valid YAML ({' '.join(str(error).split())}); correct the file"
+            raise ConfigurationError(message) from error
+    if not isinstance(config, dict):
+        message = f"{path} must be a mapping (`ops: ...`); correct the file"
+        raise ConfigurationError(message)
+    return {
+        "module": wanted["module"] or _default_module(project),
+        "job": wanted["job"],
+        "assets": wanted["assets"],
+        "partition": wanted["partition"],
+        "executor": wanted["executor"],
+        "tags": wanted["tags"],
+        "run_config": config,
+    }
+
+
+def _default_module(project: Path) -> str:
+    """Return the code location that the project's pyproject.toml names."""
+    import tomllib
+
+    from ledger.errors import ConfigurationError
+
+    path = project / "pyproject.toml"
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        return str(tables["tool"]["dagster"]["module_name"])
+    except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
+        message = f"no code location is named: use -m MODULE, or set module_name under [tool.dagster] in {path}"
+        raise ConfigurationError(message) from error
+
+
+def _home(project: Path) -> Path:
+    """Return Dagster's home, made where nobody set one."""
+    from ledger.service.home import prepare_home
+
+    return prepare_home(project)
+
+
+def _log_file(home: Path) -> Path:
+    """Return a new file for Dagster's log of one run."""
+    logs = home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    return logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}.log"
+
+
+def _one_run(
+    store: "LedgerStore", specification: dict[str, Any], environment: Mapping[str, str], log: Path, *, quiet: bool
+) -> "Ended":
+    """Run once and show its progress."""
+    from ledger_cli.child import Follower, run_child
+    from ledger_cli.progress import open_display
+
+    launch_id = uuid.uuid4().hex
+    tagged = specification | {"tags": {**specification["tags"], "dagster_ledger/launch_id": launch_id}}
+    display = open_display(quiet=quiet)
+    try:
+        return run_child(tagged, Follower(store, launch_id, display), environment, log)
+    finally:
+        display.close()
+
+
+def _reconcile(store: "LedgerStore", *, quiet: bool) -> None:
+    """Close attempts that were killed, earlier or just now."""
+    from ledger.report.text import printable
+    from ledger.service.reconcile import reconcile
+
+    for attempt in reconcile(store):
+        if not quiet:
+            click.echo(printable(f"lost: {attempt.asset} of run {attempt.run_id[:8]}: {attempt.reason}"), err=True)
+
+
+def _say_why(ended: "Ended", log: Path) -> None:
+    """Write one sentence per failure, and where the whole log is."""
+    from ledger.report.text import printable
+
+    for sentence in ended.failures or ((ended.error,) if ended.error else ("the run failed",)):
+        click.echo(f"dagster-ledger: {printable(sentence, 600)}", err=True)
+    if ended.code == exit_codes.FAILED:
+        click.echo(f"Dagster's log: {log}", err=True)
+
+
+def _report(store: "LedgerStore", run_ids: list[str], form: str) -> None:
+    """Write the result: one run in detail, or the summary of several."""
+    from ledger.service.replay import replay_run, replay_summary
+
+    if len(run_ids) == 1:
+        from ledger_cli.show import write_json, write_story
+
+        story = replay_run(store, run_ids[0])
+        (write_json if form == "json" else write_story)(story)
+    elif run_ids:
+        from ledger.report import json, table
+        from ledger_cli import tables
+        from ledger_cli.options import terminal_width
+
+        summary = replay_summary(store, run_ids)
+        if form == "json":
+            json.write(summary, sys.stdout)
+        else:
+            table.write(summary, tables.SUMMARY, sys.stdout, columns_wide=terminal_width())

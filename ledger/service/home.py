@@ -1,0 +1,28 @@
+"""Dagster's home directory, made without importing Dagster."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from ledger.errors import StoreError
+
+VARIABLE: Final = "DAGSTER_HOME"
+_INSTANCE_FILE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
+
+
+def prepare_home(project: Path) -> Path:
+    """Return Dagster's home: the one that is set, else ``.dagster_home`` of the project with telemetry off.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    named = os.environ.get(VARIABLE)
+    home = Path(named).absolute() if named else project / ".dagster_home"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not named and not (home / "dagster.yaml").exists():
+            (home / "dagster.yaml").write_text(_INSTANCE_FILE, encoding="utf-8")
+    except OSError as error:
+        message = f"cannot make Dagster's home {home} ({error.strerror}); set {VARIABLE} to another directory"
+        raise StoreError(message) from error
+    return home

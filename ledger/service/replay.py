@@ -1,0 +1,202 @@
+"""Replays a ledger into what people look at: the projections, and the story of one run."""
+
+import difflib
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger.errors import ConfigurationError
+from ledger.events import (
+    END_KINDS,
+    AssetFailed,
+    AssetLost,
+    AssetStarted,
+    BreakdownMeasured,
+    ConfigurationResolved,
+    EnvironmentRecorded,
+    RecordedEvent,
+)
+from ledger.events.codec import from_table
+from ledger.projections import alerts, attempts, checks, runs, samples
+from ledger.store.protocol import EventQuery, LedgerStore
+
+LATEST: Final = "latest"
+SUMMARY_METRICS: Final = ("duration_s", "peak_increase_bytes", "records_per_s", "match_rate", "precision", "recall")
+_STORY_KINDS: Final = (
+    "configuration_resolved",
+    "environment_recorded",
+    "asset_started",
+    "asset_failed",
+    "asset_lost",
+    "breakdown_measured",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunStory:
+    """Everything the ledger knows of one run.
+
+    Attributes:
+        run: Its row of the ``runs`` projection, as a table of one row.
+        assets: Its attempts, with rows for the outputs of multi-assets.
+        checks: Its evaluated checks.
+        alerts: Its alerts.
+        breakdowns: Counts by class, in order.
+        endings: Failures and losses.
+        configuration: What was configured, ``None`` where nobody said.
+        environment: Machine and software, ``None`` where nobody said.
+        started: The first attempt that began, ``None`` when none did.
+    """
+
+    run: pa.Table
+    assets: pa.Table
+    checks: pa.Table
+    alerts: pa.Table
+    breakdowns: tuple[BreakdownMeasured, ...]
+    endings: tuple[AssetFailed | AssetLost, ...]
+    configuration: ConfigurationResolved | None
+    environment: EnvironmentRecorded | None
+    started: AssetStarted | None
+
+
+def replay_runs(store: LedgerStore) -> pa.Table:
+    """Return the runs of a ledger, oldest first."""
+    return runs.runs(store.read(EventQuery(kinds=runs.QUERY_KINDS)))
+
+
+def replay_run(store: LedgerStore, name: str) -> RunStory:
+    """Return the story of a run.
+
+    Args:
+        store: The ledger.
+        name: Run id, its unique beginning, or ``latest``.
+
+    Raises:
+        ConfigurationError: No run, or more than one, is called so.
+    """
+    run_id = find_run(store, name)
+    events = store.read(EventQuery(run_ids=(run_id,)))
+    told = [entry.event for entry in from_table(_of(events, _STORY_KINDS))]
+    return RunStory(
+        run=runs.runs(events),
+        assets=attempts.attempts(events, with_outputs=True),
+        checks=checks.checks(events),
+        alerts=alerts.alerts(events),
+        breakdowns=tuple(event for event in told if isinstance(event, BreakdownMeasured)),
+        endings=tuple(event for event in told if isinstance(event, AssetFailed | AssetLost)),
+        configuration=next((event for event in told if isinstance(event, ConfigurationResolved)), None),
+        environment=next((event for event in told if isinstance(event, EnvironmentRecorded)), None),
+        started=next((event for event in told if isinstance(event, AssetStarted)), None),
+    )
+
+
+def find_run(store: LedgerStore, name: str) -> str:
+    """Return the id of the run that a name means; see ``replay_run``."""
+    started = store.read(EventQuery(kinds=("run_started", "asset_started"), columns=("run_id", "ts", "stream", "seq")))
+    ids = pc.unique(started.column("run_id").drop_null()).to_pylist()
+    if not ids:
+        message = f"the ledger at {store.uri} has no runs yet; make one with `dagster-ledger run`"
+        raise ConfigurationError(message)
+    if name == LATEST:
+        return _latest(started)
+    matches = [run_id for run_id in ids if run_id.startswith(name)]
+    if len(matches) == 1:
+        return str(matches[0])
+    if matches:
+        message = f"{name!r} is the beginning of {len(matches)} runs ({', '.join(matches[:5])}); give more of the id"
+        raise ConfigurationError(message)
+    raise ConfigurationError(no_such("run", name, ids))
+
+
+def _latest(started: pa.Table) -> str:
+    """Return the run whose first event is the newest."""
+    first = started.group_by("run_id", use_threads=False).aggregate([("ts", "min")])
+    return str(first.sort_by([("ts_min", "descending"), ("run_id", "ascending")]).column("run_id")[0].as_py())
+
+
+def replay_samples(store: LedgerStore, query: EventQuery, *, all_attempts: bool = False) -> pa.Table:
+    """Return the samples of a query: one value per asset, partition, metric and run.
+
+    Args:
+        store: The ledger.
+        query: Narrows by assets, metrics, runs and time.
+        all_attempts: Also give values of attempts that did not succeed.
+
+    Raises:
+        ConfigurationError: An asset or a metric of the query is not in the ledger.
+    """
+    check_names(store, query)
+    measured = EventQuery(
+        kinds=("metric_measured",),
+        assets=query.assets,
+        metrics=query.metrics,
+        run_ids=query.run_ids,
+        since=query.since,
+        until=query.until,
+    )
+    ends = EventQuery(kinds=END_KINDS, run_ids=query.run_ids)
+    events = pa.concat_tables([store.read(measured), store.read(ends)])
+    return samples.samples(events, all_attempts=all_attempts)
+
+
+def check_names(store: LedgerStore, query: EventQuery) -> None:
+    """Raise where a query names something the ledger does not hold: a typo must not look like an empty answer."""
+    for what, column, wanted in (("asset", "asset", query.assets), ("metric", "metric", query.metrics)):
+        if wanted:
+            known = pc.unique(store.read(EventQuery(columns=(column,))).column(column).drop_null()).to_pylist()
+            for name in wanted:
+                if name not in known:
+                    raise ConfigurationError(no_such(what, name, known))
+    for run_id in query.run_ids:
+        find_run(store, run_id)
+
+
+def events_after(store: LedgerStore, known: frozenset[str]) -> tuple[list[RecordedEvent], frozenset[str]]:
+    """Return the events of batches that appeared since, in order, and the keys that are known now."""
+    keys = store.batch_keys()
+    new = keys - known
+    return (list(from_table(store.read_batches(new))) if new else []), keys
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> str:
+    """Return the sentence for a name the ledger does not hold."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"there is no {what} {name!r} in the ledger; did you mean {close[0]!r}?"
+    return f"there is no {what} {name!r} in the ledger; it holds {', '.join(names[:12]) or 'none'}"
+
+
+def _of(events: pa.Table, kinds: tuple[str, ...]) -> pa.Table:
+    return events.filter(pc.is_in(events.column("kind"), pa.array(kinds, pa.string())))
+
+
+def replay_summary(store: LedgerStore, run_ids: Iterable[str], metrics: tuple[str, ...] = SUMMARY_METRICS) -> pa.Table:
+    """Return asset, metric, unit, number of runs, minimum, median and maximum over some runs.
+
+    Args:
+        store: The ledger.
+        run_ids: Which runs.
+        metrics: Which metrics.
+    """
+    found = samples.samples(store.read(EventQuery(kinds=samples.QUERY_KINDS, run_ids=tuple(run_ids))))
+    chosen = found.filter(pc.is_in(found.column("metric"), pa.array(metrics, pa.string())))
+    # The median is taken of sorted values, so that it does not depend on the order of rows.
+    rows: dict[tuple[str, str, str], list[float]] = {}
+    for row in chosen.select(["asset", "metric", "unit", "value"]).to_pylist():
+        rows.setdefault((row["asset"], row["metric"], row["unit"]), []).append(row["value"])
+    return pa.table(
+        {
+            "asset": pa.array([asset for asset, _, _ in rows], pa.string()),
+            "metric": pa.array([metric for _, metric, _ in rows], pa.string()),
+            "unit": pa.array([unit for _, _, unit in rows], pa.string()),
+            "runs": pa.array([len(values) for values in rows.values()], pa.int64()),
+            "minimum": pa.array([min(values) for values in rows.values()], pa.float64()),
+            "median": pa.array([statistics.median(values) for values in rows.values()], pa.float64()),
+            "maximum": pa.array([max(values) for values in rows.values()], pa.float64()),
+        }
+    ).sort_by([("asset", "ascending"), ("metric", "ascending")])
