@@ -8,7 +8,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 .PHONY: run test test-all check format dev snapshot-check browser lock clean
 
 run: $(STAMP)
-	$(BIN)/dagster-ledger run --job enrich_companies
+	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
 	@echo
 	@echo "Look closer:  $(BIN)/dagster-ledger show latest     In Dagster's UI:  make dev"
 

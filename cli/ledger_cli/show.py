@@ -79,8 +79,10 @@ def write_story(story: "RunStory", *, with_traceback: bool = False) -> None:
     _write_circumstances(story)
     out.write("\n")
     table.write(story.assets, tables.ASSETS, out, columns_wide=terminal_width())
+    if story.breakdowns:
+        out.write("\n")
     for breakdown in story.breakdowns:
-        _write_breakdown(breakdown.asset or "", breakdown.metric, dict(breakdown.counts))
+        _write_breakdown(breakdown.asset or "", breakdown.metric, dict(breakdown.counts), breakdown.unit)
     if story.checks.num_rows:
         out.write("\nchecks\n")
         table.write(story.checks, tables.CHECKS, out, columns_wide=terminal_width())
@@ -113,14 +115,15 @@ def _write_circumstances(story: "RunStory") -> None:
                 out.write(printable(f"override {name} = {story.configuration.values.get(name)} ({source})") + "\n")
 
 
-def _write_breakdown(asset: str, name: str, counts: dict[str, float]) -> None:
-    """Write counts by class on one line, the largest first unless the classes are numeric bins."""
+def _write_breakdown(asset: str, name: str, counts: dict[str, float], unit: str) -> None:
+    """Write counts by class on one line, the largest first; of numeric bins, in order, those that hold something."""
     from ledger.report.text import printable
+    from ledger.units import format_value
 
     numeric = all(key[:1].isdigit() for key in counts)
     ordered = sorted(counts.items()) if numeric else sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    text = ", ".join(f"{key} {value:,.0f}" for key, value in ordered)
-    sys.stdout.write(f"\n{printable(asset)} {printable(name)}: {printable(text)}\n")
+    text = ", ".join(f"{key} {format_value(value, unit)}" for key, value in ordered if value or not numeric)
+    sys.stdout.write(f"{printable(asset)} {printable(name)}: {printable(text)}\n")
 
 
 def _write_endings(story: "RunStory", *, with_traceback: bool) -> None:

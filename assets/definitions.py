@@ -1,0 +1,29 @@
+"""The code location: assets, jobs and the schedule."""
+
+import dagster as dg
+
+from assets.defs import awards, companies, configured
+from assets.io import ParquetIOManager
+
+enrich_companies = dg.define_asset_job(
+    "enrich_companies",
+    selection=dg.AssetSelection.groups(companies.GROUP),
+    description="Link the companies of 20 stock indices to SEC registrants, profile and publish them.",
+)
+enrich_awards = dg.define_asset_job(
+    "enrich_awards",
+    selection=dg.AssetSelection.groups(awards.GROUP),
+    description="Generate federal awards and link them to a registry.",
+)
+enrich_source = dg.define_asset_job(
+    "enrich_source",
+    selection=dg.AssetSelection.groups("configured"),
+    description="Link a source of your own to a registry of your own.",
+)
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules([companies, awards, configured]),
+    jobs=[enrich_companies, enrich_awards, enrich_source],
+    schedules=[dg.ScheduleDefinition(job=enrich_companies, cron_schedule="0 6 * * *")],
+    resources={"io_manager": ParquetIOManager()},
+)

@@ -1,0 +1,146 @@
+"""Companies of stock indices, linked to the registrants of the SEC, profiled and published."""
+
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from assets.enrich import enrich
+from assets.matching.spec import Identifier, MatchSpec
+from assets.measured import record_quality, record_size, save_report
+from assets.publish import publish
+from assets.quality import QualityReport, score
+from assets.sources import DATA, read_table
+from ledger.dagster import current_span, tracked
+from ledger.service.locate import load_settings
+
+GROUP = "companies"
+_IDENTIFIERS = (Identifier("isin", "isin"),)
+
+
+@dg.asset(group_name=GROUP, kinds={"parquet", "duckdb"}, code_version="1")
+@tracked
+def companies() -> pa.Table:
+    """Companies named in 20 stock indices: one row per company, the ISINs of its repeated rows put together."""
+    dirty = read_table(str(DATA / "companies.parquet"), ("company_id", "index", "name", "country", "isins"))
+    with duckdb.connect() as connection:
+        connection.register("dirty", dirty)
+        table = connection.sql("""
+            SELECT row_number() OVER (ORDER BY company_id) - 1 AS row, company_id, min(name) AS name,
+                   min(country) AS country, list_sort(list_distinct(list("index"))) AS indices,
+                   list_sort(list_distinct(flatten(list(isins)))) AS isins
+            FROM dirty GROUP BY company_id ORDER BY company_id
+        """).to_arrow_table()
+        connection.register("companies", table)
+        table = connection.sql("""
+            SELECT *, list_filter(isins, lambda i: starts_with(i, 'US'))[1] AS isin FROM companies ORDER BY row
+        """).to_arrow_table()
+    current_span().measure("duplicate_rows", float(dirty.num_rows - table.num_rows))
+    record_size(table, rows_in=dirty.num_rows)
+    return table
+
+
+@dg.asset(group_name=GROUP, kinds={"parquet"}, code_version="1")
+@tracked
+def registrants() -> pa.Table:
+    """Companies registered with the SEC: CIK, ticker, exchange and legal name."""
+    table = read_table(str(DATA / "registrants.parquet"), ("cik", "ticker", "exchange", "name"))
+    record_size(table)
+    return table
+
+
+@dg.asset(group_name=GROUP, kinds={"parquet", "duckdb"}, code_version="1")
+@tracked
+def registrant_identifiers(registrants: pa.Table) -> pa.Table:
+    """CUSIP to CIK, by way of the ticker that both name."""
+    cusips = read_table(str(DATA / "cusips.parquet"), ("cusip", "ticker"))
+    joined = cusips.join(registrants.select(["ticker", "cik"]), keys="ticker", join_type="inner", use_threads=False)
+    links = pa.table(
+        {
+            "kind": pa.array(["cusip"] * joined.num_rows, pa.string()),
+            "value": joined.column("cusip"),
+            "key": joined.column("cik"),
+        }
+    ).sort_by([("value", "ascending"), ("key", "ascending")])
+    record_size(links, rows_in=cusips.num_rows)
+    return links
+
+
+@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="1")
+@tracked
+def enriched_companies(companies: pa.Table, registrants: pa.Table, registrant_identifiers: pa.Table) -> pa.Table:
+    """Every company with its CIK, how it was found, and how sure that is: CUSIP, exact name, similar name."""
+    matches = _match(companies, registrants, registrant_identifiers, _IDENTIFIERS)
+    _judge(matches, companies, "enriched_companies")
+    record_size(matches, rows_in=companies.num_rows)
+    enriched = companies
+    for name in matches.column_names[1:]:  # Both are ordered by row, one row each.
+        enriched = enriched.append_column(name, matches.column(name))
+    return enriched
+
+
+@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="1")
+@tracked
+def name_matching(companies: pa.Table, registrants: pa.Table) -> pa.Table:
+    """What names alone would find: the honest test of the name matcher, without any identifier."""
+    matches = _match(companies, registrants, None, ())
+    _judge(matches, companies, "name_matching")
+    record_size(matches, rows_in=companies.num_rows)
+    return matches
+
+
+@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="1")
+@tracked
+def company_profile(enriched_companies: pa.Table, registrants: pa.Table) -> pa.Table:
+    """Companies and links by country and exchange."""
+    with duckdb.connect() as connection:
+        connection.register("enriched", enriched_companies)
+        connection.register("registrants", registrants)
+        table = connection.sql("""
+            SELECT coalesce(country, 'unknown') AS country, coalesce(exchange, 'not registered') AS exchange,
+                   count(*) AS companies, count(key) AS linked, avg(confidence) AS mean_confidence
+            FROM enriched LEFT JOIN (SELECT cik AS key, min(exchange) AS exchange FROM registrants GROUP BY cik)
+                 USING (key)
+            GROUP BY ALL ORDER BY country, exchange
+        """).to_arrow_table()
+    record_size(table, rows_in=enriched_companies.num_rows)
+    return table
+
+
+@dg.asset(group_name=GROUP, kinds={"parquet"}, code_version="1")
+@tracked
+def published_companies(enriched_companies: pa.Table, company_profile: pa.Table) -> dg.MaterializeResult[None]:
+    """The enriched companies and their profile, published as one version that readers see whole or not at all."""
+    target = Path(load_settings().settings.output_dir) / "published" / "companies"
+    version = publish({"companies": enriched_companies, "profile": company_profile}, target)
+    span = current_span()
+    span.rows(rows_in=enriched_companies.num_rows, rows_out=enriched_companies.num_rows)
+    span.measure("dataset_bytes", float(version.size_bytes))
+    return dg.MaterializeResult(
+        metadata={"path": dg.MetadataValue.path(str(target / "current")), "content_digest": version.digest}
+    )
+
+
+def _match(
+    companies: pa.Table, registrants: pa.Table, identifiers: pa.Table | None, columns: tuple[Identifier, ...]
+) -> pa.Table:
+    """Return the matches of the companies with the settings that hold."""
+    settings = load_settings().settings
+    spec = MatchSpec(columns, low_confidence_threshold=settings.low_confidence_threshold)
+    names = registrants.select(["cik", "name"]).rename_columns(["key", "name"])
+    source = companies.select(["row", "name", "isin"])
+    return enrich(source, names, identifiers, spec, chunk_size=settings.chunk_size, progress=current_span().progress)
+
+
+def _judge(matches: pa.Table, companies: pa.Table, asset: str) -> QualityReport:
+    """Score matches against the tickers nobody used, record the report and save it."""
+    truth = read_table(str(DATA / "truth.parquet"), ("company_id", "cik"))
+    rows = companies.select(["row", "company_id"]).join(truth, keys="company_id", join_type="inner", use_threads=False)
+    answers = rows.select(["row", "cik"]).rename_columns(["row", "key"])
+    duplicates = pc.sum(pc.list_value_length(companies.column("indices"))).as_py() or 0
+    report = score(matches, answers, duplicate_rows=max(int(duplicates) - companies.num_rows, 0))
+    record_quality(report)
+    save_report(report, asset)
+    return report

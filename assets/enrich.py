@@ -1,0 +1,50 @@
+"""Matches a whole source chunk by chunk, and says how far it is."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import duckdb
+import pyarrow as pa
+
+from assets.matching.match import MATCH_SCHEMA, match_range
+from assets.matching.registry import prepare_registry
+from assets.matching.spec import MatchSpec
+
+Progress = Callable[[float, float, float | None], None]
+"""Told rows done, rows in all, and estimated seconds to the end."""
+
+
+def enrich(
+    source: pa.Table,
+    registry_names: pa.Table,
+    registry_ids: pa.Table | None,
+    spec: MatchSpec,
+    *,
+    chunk_size: int,
+    progress: Progress,
+) -> pa.Table:
+    """Return the match of every row, in order, in ``MATCH_SCHEMA``; the chunk size does not change the result.
+
+    Args:
+        source: ``row`` (from 0), names and identifiers; left untouched.
+        registry_names: ``key`` and ``name``.
+        registry_ids: ``kind``, ``value`` and ``key``; ``None`` without identifiers.
+        spec: How to match.
+        chunk_size: Rows matched at a time.
+        progress: Told after every chunk.
+    """
+    with duckdb.connect() as connection:
+        prepare_registry(connection, registry_names, registry_ids)
+        began = time.monotonic()
+        parts = [MATCH_SCHEMA.empty_table()]
+        for start, stop in ranges(source.num_rows, chunk_size):
+            parts.append(match_range(connection, source, start, stop, spec))
+            per_row_s = (time.monotonic() - began) / stop
+            progress(float(stop), float(source.num_rows), per_row_s * (source.num_rows - stop))
+    return pa.concat_tables(parts)
+
+
+def ranges(rows: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of at most ``size`` rows that tile ``rows`` rows."""
+    for start in range(0, rows, size):
+        yield start, min(start + size, rows)

@@ -1,0 +1,57 @@
+"""Prepares a registry once: names, identifiers, and how telling each word is. What is fitted here is then frozen.
+
+Rules:
+- Word weights are inverse document frequencies as whole millionths, so that sums are exact and do not depend on the
+  order in which threads add them.
+- An identifier that belongs to more than one key is ambiguous: it links nothing, and its use is counted.
+"""
+
+import duckdb
+import pyarrow as pa
+
+from assets.matching.normalise import install_macros
+
+_UNKNOWN_WORD_ROWS = 1
+"""A word the registry has never seen weighs as much as one that it has seen once."""
+
+
+def prepare_registry(
+    connection: duckdb.DuckDBPyConnection, names: pa.Table, identifiers: pa.Table | None = None
+) -> None:
+    """Fill the tables ``match_range`` reads.
+
+    Args:
+        connection: Where to; the tables are temporary.
+        names: ``key`` (text) and ``name``; a key may have several names.
+        identifiers: ``kind``, ``value`` (raw) and ``key``; ``None`` for a registry without identifiers.
+    """
+    install_macros(connection)
+    empty = pa.table({column: pa.array([], pa.string()) for column in ("kind", "value", "key")})
+    connection.register("given_names", names)
+    connection.register("given_identifiers", empty if identifiers is None else identifiers)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE registry_identifiers AS
+        SELECT kind, value, min(key) AS key, count(DISTINCT key) > 1 AS ambiguous
+        FROM (SELECT kind, key, CASE kind WHEN 'cusip' THEN cusip_value(value) WHEN 'duns' THEN duns_value(value)
+                     WHEN 'uei' THEN uei_value(value) WHEN 'cage' THEN cage_value(value) END AS value
+              FROM given_identifiers)
+        WHERE value IS NOT NULL GROUP BY kind, value;
+        CREATE OR REPLACE TEMP TABLE registry_names AS
+        SELECT row_number() OVER (ORDER BY key, name) AS entry, key, name
+        FROM (SELECT DISTINCT key, normal_name(name) AS name FROM given_names WHERE name IS NOT NULL)
+        WHERE name <> '';
+        CREATE OR REPLACE TEMP TABLE registry_exact AS
+        SELECT name, min(key) AS key, count(DISTINCT key) > 1 AS ambiguous FROM registry_names GROUP BY name;
+        CREATE OR REPLACE TEMP TABLE registry_words AS
+        SELECT DISTINCT entry, unnest(string_split(name, ' ')) AS word FROM registry_names;
+        CREATE OR REPLACE TEMP TABLE word_weights AS
+        SELECT word, count(*) AS entries,
+               round(1e6 * ln(1 + (SELECT count(*) FROM registry_names) / count(*)))::BIGINT AS weight
+        FROM registry_words GROUP BY word;
+        CREATE OR REPLACE TEMP TABLE unknown_weight AS
+        SELECT round(1e6 * ln(1 + count(*) / {_UNKNOWN_WORD_ROWS}))::BIGINT AS weight FROM registry_names;
+        CREATE OR REPLACE TEMP TABLE entry_weights AS
+        SELECT entry, sum(weight)::BIGINT AS weight FROM registry_words JOIN word_weights USING (word) GROUP BY entry;
+    """)  # noqa: S608 - a constant of this module
+    connection.unregister("given_names")
+    connection.unregister("given_identifiers")

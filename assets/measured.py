@@ -1,0 +1,46 @@
+"""Hands the figures of the pipeline to the ledger."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from assets.quality import QualityReport, write_report
+from ledger.dagster import current_span
+from ledger.service.locate import load_settings
+
+_RATIOS = ("match_rate", "precision", "recall", "mean_confidence", "calibration_error")
+_COUNTS = ("matched_rows", "unmatched_rows", "labelled_rows", "duplicate_rows")
+_BREAKDOWNS = (
+    "confidence_rows",
+    "identifier_type_rows",
+    "method_rows",
+    "unmatched_reason_rows",
+)
+
+
+def record_quality(report: QualityReport) -> None:
+    """Record a quality report with the running span; what is absent is not recorded."""
+    span = current_span()
+    for name in (*_RATIOS, *_COUNTS):
+        value = getattr(report, name)
+        if value is not None:
+            span.measure(name, float(value))
+    for name in _BREAKDOWNS:
+        span.breakdown(name, getattr(report, name))
+    span.breakdown("method_precision", report.method_precision, unit="ratio")
+    span.breakdown("refused_identifier_count", report.refused_identifiers, unit="count")
+    span.measure("refused_identifiers", float(sum(report.refused_identifiers.values())))
+
+
+def save_report(report: QualityReport, asset: str) -> Path:
+    """Write the quality report of an asset as a file and return where it is."""
+    path = Path(load_settings().settings.output_dir) / "quality" / f"{asset}.json"
+    write_report(report, path)
+    return path
+
+
+def record_size(table: pa.Table, *, rows_in: int | None = None) -> None:
+    """Record how large a table is, and how many rows were read to make it."""
+    span = current_span()
+    span.rows(rows_in=rows_in, rows_out=table.num_rows)
+    span.measure("dataset_bytes", float(table.nbytes))
