@@ -19,13 +19,28 @@ import pyarrow.parquet as pq
 Numbers = npt.NDArray[np.uint64]
 
 _HEADS: Final = tuple(
-    ["Acme", "Apex", "Atlas", "Aurora", "Beacon", "Boreal", "Cascade", "Cedar", "Cobalt", "Condor", "Crescent", "Delta", "Dynamo", "Eagle", "Élan", "Falcon", "Fjord", "Garnet", "Granite", "Harbor", "Helix", "Horizon", "Ícaro", "Indigo", "Juniper", "Keystone", "Lakeside", "Lumen", "Magnolia", "Meridian", "Nimbus", "Northwind", "Obsidian", "Orchard", "Pacific", "Pinnacle", "Quartz", "Quantum", "Redwood", "Riverstone", "Saffron", "Sierra", "Summit", "Sølvberg", "Tamarack", "Titan", "Umbra", "Vanguard", "Vertex", "Wildflower", "Zenith", "Züri"]
+    """
+    Acme Apex Atlas Aurora Beacon Boreal Cascade Cedar Cobalt Condor Crescent Delta Dynamo Eagle Élan Falcon Fjord
+    Garnet Granite Harbor Helix Horizon Ícaro Indigo Juniper Keystone Lakeside Lumen Magnolia Meridian Nimbus
+    Northwind Obsidian Orchard Pacific Pinnacle Quartz Quantum Redwood Riverstone Saffron Sierra Summit Sølvberg
+    Tamarack Titan Umbra Vanguard Vertex Wildflower Zenith Züri
+    """.split()  # noqa: SIM905 - words are read more easily than a list
 )
 _MIDDLES: Final = tuple(
-    ["Aerospace", "Analytics", "Bio", "Building", "Cargo", "Chemical", "Civil", "Composite", "Data", "Defense", "Design", "Dental", "Diagnostics", "Digital", "Electric", "Energy", "Environmental", "Fabrication", "Facility", "Field", "Fluid", "Foods", "Freight", "Geospatial", "Health", "Industrial", "Information", "Instrument", "Logistics", "Machine", "Marine", "Materials", "Medical", "Metal", "Micro", "Network", "Nuclear", "Optical", "Pharma", "Power", "Precision", "Process", "Radar", "Research", "Robotic", "Safety", "Sensor", "Signal", "Software", "Space", "Steel", "Structural", "Systems", "Textile"]
+    """
+    Aerospace Analytics Bio Building Cargo Chemical Civil Composite Data Defense Design Dental Diagnostics Digital
+    Electric Energy Environmental Fabrication Facility Field Fluid Foods Freight Geospatial Health Industrial
+    Information Instrument Logistics Machine Marine Materials Medical Metal Micro Network Nuclear Optical Pharma
+    Power Precision Process Radar Research Robotic Safety Sensor Signal Software Space Steel Structural Systems
+    Textile
+    """.split()  # noqa: SIM905 - words are read more easily than a list
 )
 _TAILS: Final = tuple(
-    ["Associates", "Concepts", "Consulting", "Contractors", "Controls", "Dynamics", "Engineering", "Enterprises", "Group", "Holdings", "Innovations", "Labs", "Management", "Manufacturing", "Partners", "Products", "Resources", "Sciences", "Services", "Solutions", "Supply", "Support", "Technologies", "Technology", "Trading", "Works"]
+    """
+    Associates Concepts Consulting Contractors Controls Dynamics Engineering Enterprises Group Holdings Innovations
+    Labs Management Manufacturing Partners Products Resources Sciences Services Solutions Supply Support
+    Technologies Technology Trading Works
+    """.split()  # noqa: SIM905 - words are read more easily than a list
 )
 _FORMS: Final = ("Inc", "LLC", "Corp", "Co", "Ltd", "Incorporated", "L.L.C.", "Corporation", "")
 _UEI: Final = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"

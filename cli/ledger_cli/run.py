@@ -67,7 +67,9 @@ def run(
     home = _home(project)
     store = open_store(place, create=True)
     _reconcile(store, quiet=quiet)
-    environment = os.environ | {"DAGSTER_LEDGER_URI": place, "DAGSTER_HOME": str(home)}
+    environment = os.environ | {"DAGSTER_HOME": str(home)}
+    if ledger_uri is not None:
+        environment["DAGSTER_LEDGER_URI"] = place
     done: list[str] = []
     code = exit_codes.DONE
     for number in range(runs):

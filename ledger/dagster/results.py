@@ -38,6 +38,17 @@ class Outcome:
         if rows is not None and key is not None and "rows_out" not in self.span.noted(key):
             self.span.rows(rows_out=rows, asset=key)
 
+    def note_outputs(self, values: tuple[object, ...]) -> None:
+        """Take the rows of plain values returned for several outputs, which Dagster takes in the order of outputs."""
+        assets = {name: asset for asset, name in self.step.output_names.items()}
+        names = [name for name in self.step.context.op_def.output_dict if name in assets]
+        if len(names) != len(values):
+            return
+        for name, value in zip(names, values, strict=True):
+            rows = _rows({}, value)
+            if rows is not None and "rows_out" not in self.span.noted(assets[name]):
+                self.span.rows(rows_out=rows, asset=assets[name])
+
     def attach(self, result: object, values: Mapping[str, float]) -> object:
         """Return the result with the figures as metadata; the asset's own keys win.
 

@@ -116,6 +116,8 @@ def _yielded(outcome: Outcome, result: object) -> object:
 def _returned(outcome: Outcome, result: object) -> object:
     """Return a returned result with the final values; the work is done, so the span is measured here."""
     parts = result if isinstance(result, tuple) and result and all(map(_is_event, result)) else (result,)
+    if isinstance(result, tuple) and parts is not result:
+        outcome.note_outputs(result)
     for part in parts:
         outcome.note(part)
     outcome.span.stop()

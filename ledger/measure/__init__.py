@@ -2,6 +2,7 @@
 
 from ledger.measure.environment import Environment, environment
 from ledger.measure.identity import Liveness, ProcessIdentity, current_process, liveness
+from ledger.measure.memory import exact_peak_possible
 from ledger.measure.meter import Measurement, Meter
 from ledger.measure.probe import PROBE_VERSION, run_probe
 
@@ -14,6 +15,7 @@ __all__ = [
     "ProcessIdentity",
     "current_process",
     "environment",
+    "exact_peak_possible",
     "liveness",
     "run_probe",
 ]

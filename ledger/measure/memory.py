@@ -96,6 +96,11 @@ class PeakTracker:
         return int(rest.split(maxsplit=1)[0]) * 1024 if found else None
 
 
+def exact_peak_possible(clear_refs: Path = _CLEAR_REFS) -> bool:
+    """Return whether the kernel's high-water mark can be set back here, so that peaks are exact."""
+    return os.access(clear_refs, os.W_OK)
+
+
 def rss_bytes() -> int:
     """Return the resident set size of this process in bytes."""
     try:

@@ -54,7 +54,7 @@ def test_every_event_comes_back_as_it_was(kind, data):
 
 
 def test_stored_names_are_those_of_the_registry():
-    assert all(cls.KIND == kind for kind, cls in KINDS.items())
+    assert all(kind == cls.KIND for kind, cls in KINDS.items())
 
 
 def test_a_newer_kind_or_version_is_kept_with_all_it_holds():

@@ -52,7 +52,11 @@ def test_a_foreign_directory_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("dagster-ledger 2\n", "ledger format 2, this release reads up to 1"), ("hello", "is no ledger"), ("", "no ledger")],
+    [
+        ("dagster-ledger 2\n", "ledger format 2, this release reads up to 1"),
+        ("hello", "is no ledger"),
+        ("", "no ledger"),
+    ],
 )
 def test_a_marker_of_another_kind_is_refused(store, directory, text, words):
     (directory / "FORMAT").write_text(text)
@@ -102,7 +106,9 @@ def test_a_damaged_file_is_named_and_nothing_is_changed(store, directory, damage
 def test_an_altered_value_is_found_though_the_file_is_sound(store, directory):
     store.append(batch(value=1.0))
     (path,) = paths(directory)
-    footer_of_the_honest_one = loose.encode(batch(value=2.0)).replace(batch(2.0).digest.encode(), batch().digest.encode())
+    footer_of_the_honest_one = loose.encode(batch(value=2.0)).replace(
+        batch(2.0).digest.encode(), batch().digest.encode()
+    )
     path.write_bytes(footer_of_the_honest_one)
     assert store.read().column("value").to_pylist() == [2.0]
     (problem,) = store.problems()
