@@ -37,7 +37,14 @@ def _git(directory: Path, *arguments: str) -> str | None:
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(directory), *arguments]
     try:
         done = subprocess.run(  # noqa: S603 - fixed program, no shell
-            command, capture_output=True, text=True, env=environment, timeout=_TIMEOUT_S, check=False
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",  # a file name need not be UTF-8
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            timeout=_TIMEOUT_S,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -3,8 +3,9 @@
 ``@tracked`` goes under ``@dg.asset``; ``track_definitions`` tracks a whole ``Definitions`` in one line.
 """
 
+from ledger.dagster.resource import LedgerResource
 from ledger.dagster.rewrap import track_definitions
 from ledger.dagster.span import current_span, tracked_span
 from ledger.dagster.tracked import tracked
 
-__all__ = ["current_span", "track_definitions", "tracked", "tracked_span"]
+__all__ = ["LedgerResource", "current_span", "track_definitions", "tracked", "tracked_span"]

@@ -6,19 +6,19 @@ Rules:
 - The run's stream gets *finished* with what its assets add up to, whatever happened.
 """
 
-import difflib
-import importlib
-import sys
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
 from typing import Final
 
 import dagster as dg
 
-from ledger.dagster.session import open_session
-from ledger.errors import ConfigurationError, LedgerError
+from ledger.dagster.location import no_such, reconstructable_job, resolve_job
+from ledger.dagster.reconcile_source import run_ended as run_ended  # noqa: PLC0414 - the command line looks for it here
+from ledger.dagster.session import Session, open_run, open_session, run_started
+from ledger.dagster.span import close_abandoned
+from ledger.dagster.step import LAUNCH_TAG
+from ledger.errors import ConfigurationError
 from ledger.events import Event, MetricMeasured, RunFinished, run_stream
 from ledger.measure import run_probe
 from ledger.metrics import lookup
@@ -28,6 +28,14 @@ from ledger.store.protocol import EventQuery
 
 EXECUTORS: Final = ("in_process", "multiprocess")
 PARTITION_TAG: Final = "dagster/partition"
+
+_INTERRUPTIONS: Final = frozenset({"DagsterExecutionInterruptedError", "KeyboardInterrupt"})
+_CANNOT_RUN: Final = (
+    dg.DagsterInvalidConfigError,
+    dg.DagsterInvalidDefinitionError,
+    dg.DagsterInvalidSubsetError,
+    dg.DagsterInvariantViolationError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,53 +70,6 @@ class LaunchResult:
     failures: tuple[str, ...]
 
 
-def job_names(module: str) -> tuple[str, ...]:
-    """Return the names of the jobs of a code location, sorted.
-
-    Raises:
-        ConfigurationError: The module cannot be loaded, or holds no definitions.
-    """
-    repository = load_definitions(module).get_repository_def()
-    return tuple(sorted(name for name in repository.job_names if not name.startswith("__")))
-
-
-def load_definitions(module: str) -> dg.Definitions:
-    """Return the definitions of a code location.
-
-    Raises:
-        ConfigurationError: The module cannot be loaded, or holds no definitions.
-    """
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        loaded = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        message = (
-            f"code location {module!r} cannot be imported ({error}); name it with -m, from the project's directory"
-        )
-        raise ConfigurationError(message) from error
-    found = _definitions_in(loaded)
-    if found is None:
-        message = f"module {module!r} holds no Definitions; name the module that holds them with -m"
-        raise ConfigurationError(message)
-    return found
-
-
-def resolve_job(module: str, job: str | None) -> dg.JobDefinition:
-    """Return a job of a code location, the one over all assets when no name is given.
-
-    Raises:
-        ConfigurationError: There is no such job.
-    """
-    definitions = load_definitions(module)
-    if job is None:
-        return definitions.resolve_implicit_global_asset_job_def()
-    known = job_names(module)
-    if job not in known:
-        raise ConfigurationError(_no_such("job", job, known))
-    return definitions.resolve_job_def(job)
-
-
 def execute(launch: Launch) -> LaunchResult:
     """Run a job to its end and return how it ended.
 
@@ -122,43 +83,57 @@ def execute(launch: Launch) -> LaunchResult:
     session = open_session()
     job = resolve_job(launch.module, launch.job)
     selection = _selection(job, launch.assets)
-    tags = dict(launch.tags)
-    if launch.partition is not None:
-        tags[PARTITION_TAG] = _partition(job, launch.partition)
-    target = dg.build_reconstructable_job(
-        "ledger.dagster.launch",
-        "resolve_job",
-        reconstructable_kwargs={"module": launch.module, "job": launch.job},
-    )
+    run_config = _run_config(launch)
+    tags = {LAUNCH_TAG: uuid.uuid4().hex, **launch.tags}
     with dg.DagsterInstance.get() as instance:
+        if launch.partition is not None:
+            tags[PARTITION_TAG] = _partition(job, selection, launch.partition, instance)
+        ended = _Ended()
         try:
             result = dg.execute_job(
-                target,
+                reconstructable_job(launch.module, job.name),
                 instance=instance,
-                run_config=_run_config(launch),
+                run_config=run_config,
                 tags=tags,
                 asset_selection=selection,
                 raise_on_error=False,
             )
-        except (dg.DagsterInvalidConfigError, dg.DagsterInvariantViolationError) as error:
-            message = f"job {job.name!r} cannot be run like this: {' '.join(str(error).split())[:400]}"
-            raise ConfigurationError(message) from error
-        failures = tuple(_failure(event) for event in result.all_events if event.is_step_failure)
-        canceled = instance.get_run_by_id(result.run_id)
-        status = _status(result.success, canceled.status if canceled else None)
-    close_run(session.store.uri, result.run_id, status, "; ".join(failures) or None)
-    return LaunchResult(result.run_id, result.success, failures)
+            ended = _ended(result)
+        except _CANNOT_RUN as error:
+            ended = _Ended((f"job {job.name!r} cannot be run like this: {' '.join(str(error).split())[:400]}",))
+            raise ConfigurationError(ended.failures[0]) from error
+        except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+            ended = _Ended(("interrupted",), interrupted=True)
+            raise
+        finally:
+            _close(instance, session, job, tags[LAUNCH_TAG], ended)
+    return LaunchResult(result.run_id, result.success, ended.failures)
 
 
-def close_run(ledger_uri: str, run_id: str, status: str, message: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What is known of a run's end: one sentence per failed step, and whether a person ended it."""
+
+    failures: tuple[str, ...] = ()
+    interrupted: bool = False
+
+
+def _close(
+    instance: dg.DagsterInstance, session: Session, job: dg.JobDefinition, launch_id: str, ended: _Ended
+) -> None:
+    """Write the end of the run that was launched, and its start where no tracked asset came to it."""
+    filters = dg.RunsFilter(tags={LAUNCH_TAG: launch_id})
+    for run in instance.get_runs(filters=filters, limit=1):  # None where Dagster refused before there was a run.
+        close_abandoned(run.run_id)
+        open_run(session, run_started(run, _planned(run, job)), run.run_config)
+        _close_run(session, run.run_id, _status(run, ended), "; ".join(ended.failures) or None)
+
+
+def _close_run(session: Session, run_id: str, status: str, message: str | None) -> None:
     """Append how a run ended, with what its assets add up to and a last machine probe."""
-    session = open_session(ledger_uri)
     stream = run_stream(run_id)
     head = session.store.head(str(stream))
-    folded = runs(session.store.read(EventQuery(kinds=QUERY_KINDS, run_ids=(run_id,))))
-    if head is None or folded.num_rows == 0:
-        return  # No tracked asset began, so there is nothing to sum up.
-    row = folded.to_pylist()[0]
+    row = runs(session.store.read(EventQuery(kinds=QUERY_KINDS, run_ids=(run_id,)))).to_pylist()[0]
     totals = {
         "run_duration_s": row["duration_s"],
         "run_cpu_s": row["cpu_s"],
@@ -177,16 +152,6 @@ def close_run(ledger_uri: str, run_id: str, status: str, message: str | None) ->
     recorder.record(*events, RunFinished(run_id=run_id, status=status, message=message))
 
 
-def _definitions_in(module: ModuleType) -> dg.Definitions | None:
-    """Return the definitions a module holds, as an object or behind ``@dg.definitions``."""
-    for value in vars(module).values():
-        if isinstance(value, dg.Definitions):
-            return value
-    lazy = getattr(module, "defs", None)
-    made = lazy() if callable(lazy) else None
-    return made if isinstance(made, dg.Definitions) else None
-
-
 def _selection(job: dg.JobDefinition, names: tuple[str, ...]) -> list[dg.AssetKey] | None:
     """Return the asset keys of these names, ``None`` for all."""
     if not names:
@@ -194,18 +159,27 @@ def _selection(job: dg.JobDefinition, names: tuple[str, ...]) -> list[dg.AssetKe
     known = {key.to_user_string(): key for key in job.asset_layer.executable_asset_keys}
     for name in names:
         if name not in known:
-            raise ConfigurationError(_no_such("asset", name, known))
+            raise ConfigurationError(no_such("asset", name, known))
     return [known[name] for name in names]
 
 
-def _partition(job: dg.JobDefinition, key: str) -> str:
-    """Return the partition key if the job has it."""
-    partitions = job.partitions_def
+def _partition(
+    job: dg.JobDefinition, selection: list[dg.AssetKey] | None, key: str, instance: dg.DagsterInstance
+) -> str:
+    """Return the partition key if what is to run has it."""
+    keys = selection or job.asset_layer.selected_asset_keys
+    found = {job.asset_layer.asset_graph.get(asset).partitions_def for asset in keys} | {job.partitions_def}
+    found.discard(None)
+    if len(found) > 1:
+        message = f"the assets of job {job.name!r} are not partitioned alike; name assets that are with --asset"
+        raise ConfigurationError(message)
+    partitions = next(iter(found), None)
     if partitions is None:
         message = f"job {job.name!r} has no partitions; leave --partition away"
         raise ConfigurationError(message)
-    if not partitions.has_partition_key(key):
-        raise ConfigurationError(_no_such("partition", key, partitions.get_partition_keys()[-50:]))
+    known = partitions.get_partition_keys(dynamic_partitions_store=instance)
+    if key not in known:
+        raise ConfigurationError(no_such("partition", key, known[-50:]))
     return key
 
 
@@ -220,10 +194,26 @@ def _run_config(launch: Launch) -> dict[str, object]:
     return config
 
 
-def _status(success: bool, final: dg.DagsterRunStatus | None) -> str:  # noqa: FBT001 - two facts of one result
-    if success:
+def _planned(run: dg.DagsterRun, job: dg.JobDefinition) -> tuple[str, ...]:
+    """Return the keys of all assets the run meant to make, sorted."""
+    chosen = run.asset_selection or job.asset_layer.selected_asset_keys
+    return tuple(sorted(key.to_user_string() for key in chosen))
+
+
+def _status(run: dg.DagsterRun, ended: _Ended) -> str:
+    """Return how a run ended; Dagster itself calls an interrupted one failed unless its UI was asked to end it."""
+    if run.status is dg.DagsterRunStatus.SUCCESS:
         return "success"
-    return "canceled" if final in {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING} else "failed"
+    canceled = run.status in {dg.DagsterRunStatus.CANCELED, dg.DagsterRunStatus.CANCELING}
+    return "canceled" if canceled or ended.interrupted else "failed"
+
+
+def _ended(result: dg.JobExecutionResult) -> _Ended:
+    """Return how a run ended, from the events of its failed steps."""
+    failed = [event for event in result.all_events if event.is_step_failure]
+    errors = [event.step_failure_data.error for event in failed]
+    interrupted = any(error is not None and error.cls_name in _INTERRUPTIONS for error in errors)
+    return _Ended(tuple(map(_failure, failed)), interrupted)
 
 
 def _failure(event: dg.DagsterEvent) -> str:
@@ -233,22 +223,3 @@ def _failure(event: dg.DagsterEvent) -> str:
         error = error.cause
     text = " ".join(error.message.split()) if error else "no reason was given"
     return f"{event.step_key}: {text[:400]}"
-
-
-def _no_such(what: str, name: str, known: Iterable[str]) -> str:
-    """Return the sentence for a name that does not exist."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"there is no {what} {name!r}; did you mean {close[0]!r}?"
-    return f"there is no {what} {name!r}; known are {', '.join(names[:20]) or 'none'}"
-
-
-def run_ended(run_id: str) -> str | None:
-    """Return the final status Dagster knows for a run, ``None`` while it runs or where Dagster does not know it."""
-    try:
-        with dg.DagsterInstance.get() as instance:
-            run = instance.get_run_by_id(run_id)
-    except dg.DagsterError as error:
-        raise LedgerError(str(error)) from error
-    return run.status.value if run is not None and run.is_finished else None

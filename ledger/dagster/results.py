@@ -1,6 +1,6 @@
 """Looks at what an asset returns or yields, and gives it back with the span's figures attached."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,96 +12,128 @@ from ledger.dagster.step import Step
 from ledger.service.span import AssetSpan
 
 _ROW_COUNT_KEYS: Final = ("dagster/row_count", "dagster/partition_row_count")
+_TABLE_PACKAGES: Final = frozenset({"pandas", "polars", "numpy"})
+"""Packages whose ``shape`` is known without computing anything; that of a DuckDB relation runs its query."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Attaches figures to the results of one span."""
+    """Takes figures from the results of one span, and attaches the span's figures to them."""
 
     step: Step
     span: AssetSpan
 
-    def note(self, result: object) -> None:
-        """Take rows and check results from one returned or yielded object."""
-        if isinstance(result, dg.AssetCheckResult):
-            self.span.check(check_event(result, self.step))
-            return
+    def take_yielded(self, result: object) -> object:
+        """Return a yielded result with lap values: Dagster takes it at once, so the final ones would come too late."""
         key = self._asset_of(result)
-        value, metadata = result, {}
-        if isinstance(result, dg.MaterializeResult | dg.Output):
-            metadata = dict(result.metadata or {})
-            value = getattr(result, "value", None)
-        if isinstance(result, dg.MaterializeResult):
-            for check in result.check_results:
-                self.span.check(check_event(check, self.step))
-        rows = _rows(metadata, value)
-        if rows is not None and key is not None and "rows_out" not in self.span.noted(key):
-            self.span.rows(rows_out=rows, asset=key)
+        self._note(result, key)
+        return self._attach(result, key, self.span.lap())
 
-    def note_outputs(self, values: tuple[object, ...]) -> None:
-        """Take the rows of plain values returned for several outputs, which Dagster takes in the order of outputs."""
-        assets = {name: asset for asset, name in self.step.output_names.items()}
-        names = [name for name in self.step.context.op_def.output_dict if name in assets]
-        if len(names) != len(values):
-            return
-        for name, value in zip(names, values, strict=True):
-            rows = _rows({}, value)
-            if rows is not None and "rows_out" not in self.span.noted(assets[name]):
-                self.span.rows(rows_out=rows, asset=assets[name])
+    def take_returned(self, result: object) -> object:
+        """Return a returned result with the final values; the work is done, so the span is measured here."""
+        parts = self._parts(result)
+        keys = self._assets_of(parts)
+        for part, key in zip(parts, keys, strict=True):
+            self._note(part, key)
+        self.span.stop()
+        values = self.span.noted(self.span.header.subject)
+        attached = tuple(self._attach(part, key, values) for part, key in zip(parts, keys, strict=True))
+        self._attach_to_outputs(parts, keys, values)
+        return attached if parts is result else attached[0]
 
-    def attach(self, result: object, values: Mapping[str, float]) -> object:
-        """Return the result with the figures as metadata; the asset's own keys win.
-
-        Args:
-            result: What was returned or yielded.
-            values: Figures of the span so far.
-        """
-        key = self._asset_of(result)
-        if isinstance(result, dg.MaterializeResult):
-            metadata = {**self._metadata(key, values), **(result.metadata or {})}
-            return result._replace(metadata=metadata)
-        if isinstance(result, dg.Output):
-            metadata = {**self._metadata(key, values), **result.metadata}
-            return result.with_metadata(metadata)
-        return result
-
-    def attach_to_step(self, values: Mapping[str, float]) -> None:
-        """Attach the figures to the outputs of a step that returned plain values."""
-        for key, name in self.step.output_names.items():
-            metadata = self._metadata(key, values)
-            self.step.context.add_output_metadata(metadata, output_name=name)
-
-    def observe(self, values: Mapping[str, float]) -> None:
+    def observe(self) -> None:
         """Say what was measured although the asset failed; it persists where output metadata would be lost."""
+        values = self.span.noted(self.span.header.subject)
         for key in self.step.output_assets:
             metadata = self._metadata(key, values)
-            asset_key = dg.AssetKey.from_user_string(key)
-            self.step.context.log_event(dg.AssetObservation(asset_key, metadata=metadata))
+            self.step.context.log_event(dg.AssetObservation(dg.AssetKey.from_user_string(key), metadata=metadata))
 
-    def _metadata(self, key: str | None, values: Mapping[str, float]) -> dict[str, float]:
-        """Return the metadata of one asset: its own figures, and those of the span."""
-        own = self.span.noted(key) if key is not None else {}
-        return as_metadata({**values, **own}, shared=self.span.header.subject != key)
+    def _parts(self, result: object) -> Sequence[object]:
+        """Return the results a returned value stands for: a tuple's elements where Dagster takes them one by one."""
+        if not isinstance(result, tuple) or hasattr(result, "_fields"):  # A named tuple is one value.
+            return (result,)
+        several = len(self.step.output_names) > 1 or any(_is_event(part) for part in result)
+        return result if several else (result,)
+
+    def _assets_of(self, parts: Sequence[object]) -> list[str | None]:
+        """Return the asset of each part: as it says itself, else by position, as Dagster takes plain values."""
+        by_position: Sequence[str | None] = list(self.step.output_names)
+        if len(by_position) != len(parts):
+            by_position = [None] * len(parts)
+        return [self._asset_of(part) or key for part, key in zip(parts, by_position, strict=True)]
 
     def _asset_of(self, result: object) -> str | None:
-        """Return the asset a result is for."""
+        """Return the asset a result names, or the step's only one."""
         key = getattr(result, "asset_key", None)
         if isinstance(key, dg.AssetKey):
             return key.to_user_string()
+        if len(self.step.output_names) == 1:
+            return next(iter(self.step.output_names))
         if isinstance(result, dg.Output):
             named = [asset for asset, name in self.step.output_names.items() if name == result.output_name]
-            return named[0] if named else self.step.subject
-        return self.step.output_assets[0] if len(self.step.output_assets) == 1 else None
+            return named[0] if named else None
+        return None
+
+    def _note(self, result: object, key: str | None) -> None:
+        """Take rows and check results from one result."""
+        if isinstance(result, dg.AssetCheckResult):
+            self.span.check(check_event(result, self.step))
+            return
+        value, metadata = result, {}
+        if isinstance(result, dg.MaterializeResult | dg.Output):
+            value, metadata = getattr(result, "value", None), dict(result.metadata or {})
+        if isinstance(result, dg.MaterializeResult):
+            for check in result.check_results:
+                self.span.check(check_event(check, self.step, result.asset_key))
+        rows = _rows(metadata, value)
+        subject = key or self.span.header.subject
+        if rows is not None and "rows_out" not in self.span.noted(subject):
+            self.span.rows(rows_out=rows, asset=subject)
+
+    def _attach(self, result: object, key: str | None, values: Mapping[str, float]) -> object:
+        """Return the result with the figures as metadata; the asset's own keys win."""
+        if isinstance(result, dg.MaterializeResult):
+            return result._replace(metadata={**self._metadata(key, values), **(result.metadata or {})})
+        if isinstance(result, dg.Output):
+            return result.with_metadata({**self._metadata(key, values), **result.metadata})
+        return result
+
+    def _attach_to_outputs(
+        self, parts: Sequence[object], keys: Sequence[str | None], values: Mapping[str, float]
+    ) -> None:
+        """Attach the figures to the outputs that were returned as plain values."""
+        plain = {key for part, key in zip(parts, keys, strict=True) if not _is_event(part)}
+        by_output = {name: asset for asset, name in self.step.output_names.items()}
+        for name in self.step.plain_outputs if plain else ():
+            key = by_output.get(name)
+            if key in plain or plain == {None}:
+                self.step.context.add_output_metadata(self._metadata(key, values), output_name=name)
+
+    def _metadata(self, key: str | None, values: Mapping[str, float]) -> dict[str, float]:
+        """Return the metadata of one result: the figures of the span, and those of its own asset."""
+        subject = self.span.header.subject
+        if key is None or key == subject:
+            return as_metadata(values, shared=len(self.step.output_assets) > 1)
+        return as_metadata(values, shared=True) | as_metadata(self.span.noted(key))
+
+
+def _is_event(part: object) -> bool:
+    """Return whether Dagster takes a returned object as it is, and not as the value of an output."""
+    return isinstance(
+        part, dg.MaterializeResult | dg.ObserveResult | dg.Output | dg.DynamicOutput | dg.AssetCheckResult
+    )
 
 
 def _rows(metadata: Mapping[str, Any], value: object) -> int | None:
-    """Return how many rows a result has: as it says itself, or as a table-like value tells."""
+    """Return how many rows a result has: as it says itself, or as a table tells without computing anything."""
     for name in _ROW_COUNT_KEYS:
-        if name in metadata:
-            count = getattr(metadata[name], "value", metadata[name])
-            return int(count) if count is not None else None
-    rows = getattr(value, "num_rows", None)  # Arrow
+        count = getattr(metadata.get(name), "value", metadata.get(name))
+        if isinstance(count, int | float) and count >= 0:
+            return int(count)
+    rows = getattr(value, "num_rows", None) if not isinstance(value, type) else None  # Arrow and its likes
     if isinstance(rows, int):
         return rows
-    shape = getattr(value, "shape", None)  # pandas, Polars, NumPy
-    return int(shape[0]) if isinstance(shape, tuple) and shape and isinstance(shape[0], int) else None
+    if _TABLE_PACKAGES.isdisjoint(cls.__module__.partition(".")[0] for cls in type(value).__mro__):
+        return None
+    shape = getattr(value, "shape", None)
+    return int(shape[0]) if isinstance(shape, tuple) and shape else None

@@ -7,31 +7,36 @@ Rules:
 - This is the only place that touches a private attribute of Dagster; a test fails where Dagster changes it.
 """
 
-import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dagster as dg
 
 from ledger.dagster.tracked import tracked
 from ledger.errors import ConfigurationError
+from ledger.metrics import Metric
 
 
-def track_definitions(definitions: dg.Definitions) -> dg.Definitions:
+def track_definitions(
+    definitions: dg.Definitions, *, metrics: Iterable[Metric] = (), ledger_uri: str | None = None
+) -> dg.Definitions:
     """Return the same definitions with every materialisable asset tracked.
 
     Args:
         definitions: A project's definitions; the ops of its assets are changed in place.
+        metrics: Metrics of the project's own that its assets record.
+        ledger_uri: Where the ledger is; by resource, flag, environment, configuration or default when ``None``.
 
     Raises:
         ConfigurationError: This Dagster release keeps the function of an op elsewhere.
     """
+    track = tracked(metrics=tuple(metrics), ledger_uri=ledger_uri)
     for op in _asset_ops(definitions):
         compute: Any = getattr(op, "_compute_fn", None)
         if hasattr(compute, "decorated_fn"):
-            op._compute_fn = type(compute)(decorated_fn=tracked(compute.decorated_fn))  # noqa: SLF001
+            op._compute_fn = type(compute)(decorated_fn=track(compute.decorated_fn))  # noqa: SLF001
         elif callable(compute):
-            op._compute_fn = functools.wraps(compute)(tracked(compute))  # noqa: SLF001
+            op._compute_fn = track(compute)  # noqa: SLF001
         else:
             message = (
                 f"Dagster {dg.__version__} keeps the function of op {op.name!r} elsewhere; use @tracked on each asset"

@@ -2,12 +2,15 @@
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+import dagster as dg
+
+from ledger.dagster.step import LAUNCH_TAG
 from ledger.errors import ConflictError
 from ledger.events import ConfigurationResolved, RunStarted, run_stream
 from ledger.git import CodeState, code_state
@@ -17,6 +20,7 @@ from ledger.service.locate import load_settings, project_directory, settings_dig
 from ledger.service.recorder import StreamRecorder
 from ledger.settings import Resolved
 from ledger.store import open_store
+from ledger.store.memory import MemoryStore
 from ledger.store.protocol import LedgerStore
 
 PROBE_EVERY_S: Final = 10.0
@@ -51,21 +55,42 @@ class _Seen:
 _SEEN: Final = _Seen()
 
 
-def open_session(ledger_uri: str | None = None, metrics: Iterable[Metric] = ()) -> Session:
+def open_session(
+    ledger_uri: str | None = None, metrics: Iterable[Metric] = (), resolved: Resolved | None = None
+) -> Session:
     """Return the session that holds here and now.
 
     Args:
         ledger_uri: Where the ledger is; found by ``ledger.service.locate`` when ``None``.
         metrics: Metrics the asset declares besides those of the configuration.
+        resolved: Settings; found by ``ledger.service.locate`` when ``None``.
 
     Raises:
         ConfigurationError: The configuration, or a declared metric, is wrong.
         StoreError: The ledger cannot be made or opened.
     """
-    resolved = load_settings()
+    resolved = resolved or load_settings()
     registry = with_declared((*resolved.settings.declared_metrics(), *metrics))
     uri = ledger_uri or resolved.settings.ledger_uri
     return Session(resolved, _store(uri), registry, _code(project_directory()))
+
+
+def unrecorded_session(metrics: Iterable[Metric], resolved: Resolved) -> Session:
+    """Return a session whose events go nowhere, for assets that must run although the ledger cannot be written."""
+    registry = with_declared((*resolved.settings.declared_metrics(), *metrics))
+    return Session(resolved, MemoryStore(), registry, _code(project_directory()))
+
+
+def run_started(run: dg.DagsterRun, planned: tuple[str, ...]) -> RunStarted:
+    """Return the event of a run's start, as Dagster's record of the run tells it."""
+    return RunStarted(
+        run_id=run.run_id,
+        job=run.job_name,
+        launcher="cli" if LAUNCH_TAG in run.tags else "dagster",
+        planned_assets=planned,
+        launch_id=run.tags.get(LAUNCH_TAG),
+        tags={name: str(value) for name, value in run.tags.items()},
+    )
 
 
 def probe(run_id: str) -> float | None:
@@ -77,7 +102,7 @@ def probe(run_id: str) -> float | None:
     return run_probe()
 
 
-def open_run(session: Session, started: RunStarted, run_config: dict[str, object]) -> None:
+def open_run(session: Session, started: RunStarted, run_config: Mapping[str, object]) -> None:
     """Append *started* and the configuration to the run's stream, unless somebody was first."""
     run_id = started.run_id or ""
     if (session.store.uri, run_id) in _SEEN.runs:
@@ -85,7 +110,7 @@ def open_run(session: Session, started: RunStarted, run_config: dict[str, object
     resolved = session.resolved
     configuration = ConfigurationResolved(
         run_id=run_id,
-        digest=settings_digest(resolved, run_config),
+        digest=settings_digest(resolved, dict(run_config)),
         values=resolved.settings.model_dump(mode="json"),
         sources=dict(resolved.sources),
     )

@@ -7,24 +7,30 @@ Rules:
   ``fail`` stops the step before its work begins, ``warn`` says so and lets the asset go on unrecorded.
 """
 
+import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing.util import Finalize
 from typing import Final
 
 import dagster as dg
 
+from ledger.dagster.checks import plain_json
+from ledger.dagster.resource import resource_uri
 from ledger.dagster.results import Outcome
-from ledger.dagster.session import Session, open_run, open_session, probe
-from ledger.dagster.step import LAUNCH_TAG, Step, asset_code_version, current_step, planned_assets, will_retry
+from ledger.dagster.session import Session, open_run, open_session, probe, run_started, unrecorded_session
+from ledger.dagster.step import AnyContext, Step, asset_code_version, current_step, planned_assets, will_retry
 from ledger.errors import ConfigurationError, LedgerError
-from ledger.events import RunStarted, asset_stream
+from ledger.events import asset_stream
 from ledger.metrics import Metric
-from ledger.service.locate import settings_digest
+from ledger.service.locate import load_settings, settings_digest
 from ledger.service.recorder import StreamRecorder
 from ledger.service.span import AssetSpan, SpanHeader, SpanOptions
-from ledger.store.memory import MemoryStore
 
-_OPEN: Final[dict[tuple[str, str, int], AssetSpan]] = {}
+_OPEN: Final[dict[tuple[str, str, int], "_Opened"]] = {}
 
 
 def current_span() -> AssetSpan:
@@ -34,71 +40,114 @@ def current_span() -> AssetSpan:
         ConfigurationError: No tracked asset is running here; a thread of your own must be given the span.
     """
     step = current_step()
-    span = _OPEN.get(step.key) if step else None
-    if span is None:
+    opened = _OPEN.get(step.key) if step else None
+    if opened is None:
         message = (
             "there is no tracked asset here; put @tracked under @asset, and hand the span to threads you start yourself"
         )
         raise ConfigurationError(message)
-    return span
+    return opened.outcome.span
+
+
+def close_abandoned(run_id: str | None = None) -> None:
+    """Close what Dagster left open in this process: generators it stopped asking, as it could not store a result.
+
+    Python closes such a generator only when it collects garbage, which may be never.
+
+    Args:
+        run_id: Only spans of this run and this thread; all of the process when ``None``.
+    """
+    thread = threading.get_ident()
+    for key, opened in tuple(_OPEN.items()):
+        if run_id is None or (opened.step.run_id == run_id and opened.thread == thread):
+            _leave(key, opened, GeneratorExit())
 
 
 @contextmanager
-def tracked_span(*, ledger_uri: str | None = None, metrics: Iterable[Metric] = ()) -> Iterator[Outcome | None]:
+def tracked_span(
+    context: AnyContext | None = None, *, ledger_uri: str | None = None, metrics: Iterable[Metric] = ()
+) -> Iterator[Outcome | None]:
     """Track the step that runs now; give ``None`` where nothing is to be tracked.
 
     Nothing is tracked outside of a run (an asset called directly by a unit test), and inside a span already open.
 
     Args:
-        ledger_uri: Where the ledger is; by flag, environment, configuration or default when ``None``.
+        context: Dagster's context; needed only in threads that Dagster did not start.
+        ledger_uri: Where the ledger is; by resource, flag, environment, configuration or default when ``None``.
         metrics: Metrics the asset declares.
 
     Raises:
         LedgerError: The ledger cannot be written and ``on_ledger_error`` is ``fail``.
     """
-    step = current_step()
+    step = current_step(context)
     if step is None or step.key in _OPEN:
         yield None
         return
-    session, span = _open(step, ledger_uri, metrics)
-    _OPEN[step.key] = span
-    outcome = Outcome(step, span)
+    close_abandoned(step.run_id)
+    opened = _open(step, ledger_uri or resource_uri(step.context), metrics)
+    _OPEN[step.key] = opened
+    _close_at_exit(os.getpid())
     try:
-        yield outcome
+        yield opened.outcome
     except BaseException as error:
-        del _OPEN[step.key]
-        _fail(outcome, error)
+        _leave(step.key, opened, error)
         raise
     else:
-        del _OPEN[step.key]
-        _finish(outcome, session)
+        _leave(step.key, opened, None)
 
 
-def _open(step: Step, ledger_uri: str | None, metrics: Iterable[Metric]) -> tuple[Session, AssetSpan]:
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A started span, what to do when its ledger refuses, and who opened it."""
+
+    outcome: Outcome
+    only_warn: bool
+    pid: int
+    thread: int
+
+    @property
+    def step(self) -> Step:
+        """The step whose span it is."""
+        return self.outcome.step
+
+
+def _leave(key: tuple[str, str, int], opened: _Opened, error: BaseException | None) -> None:
+    """Close a span, once, and only in the process that opened it: a fork that inherited it has no say."""
+    if _OPEN.pop(key, None) is None or opened.pid != os.getpid():
+        return
+    if error is None:
+        _finish(opened)
+    else:
+        _fail(opened.outcome, error)
+
+
+@cache
+def _close_at_exit(pid: int) -> None:
+    """Have what is still open closed when this process ends, be it a step's process of the multiprocess executor."""
+    Finalize(None, _close_if_mine, args=(pid,), exitpriority=10)
+
+
+def _close_if_mine(pid: int) -> None:
+    if pid == os.getpid():
+        close_abandoned()
+
+
+def _open(step: Step, ledger_uri: str | None, metrics: Iterable[Metric]) -> _Opened:
     """Return a started span; where the ledger refuses and only a warning is wanted, one that records nowhere."""
-    session = None
+    resolved = load_settings()
+    only_warn = resolved.settings.on_ledger_error == "warn"
     try:
-        session = open_session(ledger_uri, metrics)
-        run = step.context.run
-        started = RunStarted(
-            run_id=step.run_id,
-            job=run.job_name,
-            launcher="cli" if LAUNCH_TAG in run.tags else "dagster",
-            planned_assets=planned_assets(step.context),
-            launch_id=run.tags.get(LAUNCH_TAG),
-            tags={name: str(value) for name, value in run.tags.items()},
-        )
-        open_run(session, started, dict(run.run_config))
+        session = open_session(ledger_uri, metrics, resolved)
+        open_run(session, run_started(step.context.run, planned_assets(step.context)), step.context.run.run_config)
         span = _span(step, session)
         span.start(probe_s=probe(step.run_id))
     except LedgerError as error:
-        if session is None or session.resolved.settings.on_ledger_error == "fail":
+        if not only_warn:
             raise
         step.context.log.warning("dagster-ledger: not recorded: %s", error)
-        session = Session(session.resolved, MemoryStore(), session.registry, session.code)
-        span = _span(step, session)
+        span = _span(step, unrecorded_session(metrics, resolved))
         span.start()
-    return session, span
+    return _Opened(Outcome(step, span), only_warn, os.getpid(), threading.get_ident())
 
 
 def _span(step: Step, session: Session) -> AssetSpan:
@@ -126,26 +175,35 @@ def _span(step: Step, session: Session) -> AssetSpan:
     return AssetSpan(recorder, header, options)
 
 
-def _finish(outcome: Outcome, session: Session) -> None:
+def _finish(opened: _Opened) -> None:
     """Append the end of a span that went well."""
+    step, span = opened.step, opened.outcome.span
+    span.stop()
     try:
-        outcome.span.finish(outcome.span.stop(probe_s=probe(outcome.step.run_id)))
+        span.finish(span.stop(probe_s=probe(step.run_id)))
     except LedgerError as error:
-        if session.resolved.settings.on_ledger_error == "fail":
+        if not opened.only_warn:
             raise
-        outcome.step.context.log.warning("dagster-ledger: not recorded: %s", error)
+        step.context.log.warning("dagster-ledger: not recorded: %s", error)
 
 
 def _fail(outcome: Outcome, error: BaseException) -> None:
     """Append the end of a span that raised; what goes wrong meanwhile must not hide why the asset failed."""
-    step = outcome.step
-    if isinstance(error, dg.DagsterExecutionInterruptedError | KeyboardInterrupt | GeneratorExit):
-        status = "canceled"
-    else:
-        status = "retrying" if will_retry(step, error) else "failed"
+    step, span = outcome.step, outcome.span
     try:
-        measured = outcome.span.stop(probe_s=None)
-        outcome.span.fail(measured, error, status=status)
-        outcome.observe(outcome.span.noted(step.subject))
-    except LedgerError as problem:
+        measured = span.stop()
+        if isinstance(error, dg.Failure):
+            span.context(**{name: plain_json(entry) for name, entry in error.metadata.items()})
+        if isinstance(error, GeneratorExit):
+            span.context(closed="Dagster stopped taking results, for instance because it could not store one")
+        span.fail(measured, error, status=_status(step, error))
+        outcome.observe()
+    except Exception as problem:  # noqa: BLE001 - the asset's own exception is the one to be seen
         step.context.log.error(f"dagster-ledger: the failure was not recorded: {problem}")  # noqa: G004, TRY400 - one sentence
+
+
+def _status(step: Step, error: BaseException) -> str:
+    """Return what an exception makes of an attempt."""
+    if isinstance(error, dg.DagsterExecutionInterruptedError | KeyboardInterrupt | GeneratorExit):
+        return "canceled"
+    return "retrying" if will_retry(step, error) else "failed"

@@ -4,12 +4,14 @@ Every look into Dagster's execution context is in this file.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import dagster as dg
 
 LAUNCH_TAG: Final = "dagster_ledger/launch_id"
 """Run tag by which a command recognises the run it launched."""
+
+AnyContext: TypeAlias = dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,9 @@ class Step:
         step_key: Step key.
         subject: Asset key joined by ``/`` where the step makes exactly one asset, else ``op:<step key>``.
         output_assets: Keys of the assets the step was asked to make, sorted.
-        output_names: Names of the outputs, by asset key.
+        output_names: Names of this step's outputs by the asset each one is, in Dagster's order; an inner op of a
+            graph may have none.
+        plain_outputs: Names of all outputs that metadata can be attached to.
         partition: Partition key, or ``first...last`` of a range.
         attempt: Retry number, from 0.
         attempts_left: Whether Dagster will try again after an ordinary exception.
@@ -34,6 +38,7 @@ class Step:
     subject: str
     output_assets: tuple[str, ...]
     output_names: dict[str, str]
+    plain_outputs: tuple[str, ...]
     partition: str | None
     attempt: int
     attempts_left: bool
@@ -44,23 +49,30 @@ class Step:
         return self.run_id, self.step_key, self.attempt
 
 
-def current_step() -> Step | None:
-    """Return the step that runs now, ``None`` outside of a run (for instance when a test calls the asset directly)."""
+def current_step(context: AnyContext | None = None) -> Step | None:
+    """Return the step that runs now, ``None`` outside of a run (for instance when a test calls the asset directly).
+
+    Args:
+        context: The context of the step, for threads that Dagster did not start; found by itself elsewhere.
+    """
     try:
-        context = dg.OpExecutionContext.get()
+        # Every kind of context holds that of its op, and is it or gives it under this name.
+        context = (context or dg.OpExecutionContext.get()).op_execution_context
         step_context = context.get_step_execution_context()
-    except (dg.DagsterInvariantViolationError, AttributeError, LookupError):
+    except (dg.DagsterError, AttributeError, LookupError):
         return None
     policy = step_context.op_retry_policy
     step_key = step_context.step.key
     names = _outputs(context)
+    keys = context.selected_asset_keys
     return Step(
         context=context,
-        run_id=context.run_id,
+        run_id=context.run.run_id,
         step_key=step_key,
-        subject=_subject(context, step_key, names),
-        output_assets=tuple(sorted(names)),
+        subject=_subject(context, step_key),
+        output_assets=tuple(sorted(key.to_user_string() for key in keys)),
         output_names=names,
+        plain_outputs=tuple(names.values()) if _is_whole_asset(context) else _static_outputs(context),
         partition=_partition(context),
         attempt=context.retry_number,
         attempts_left=policy is not None and context.retry_number < policy.max_retries,
@@ -91,28 +103,39 @@ def will_retry(step: Step, error: BaseException) -> bool:
 
 
 def _outputs(context: dg.OpExecutionContext) -> dict[str, str]:
-    """Return output name by asset key, for the assets this step was asked for."""
-    if not context.has_assets_def:
-        return {}
-    names: dict[str, str] = {}
-    if isinstance(context.assets_def.node_def, dg.OpDefinition):
-        names = {key.to_user_string(): context.output_for_asset_key(key) for key in context.selected_asset_keys}
-    return names or {key.to_user_string(): "result" for key in context.selected_asset_keys}
+    """Return output name by asset key, for the assets this step itself was asked for."""
+    layer, asked = context.job_def.asset_layer, context.selected_asset_keys
+    found = {
+        name: layer.get_asset_key_for_node_output(node_handle=context.op_handle, output_name=name)
+        for name in context.op_def.output_dict
+    }
+    return {key.to_user_string(): name for name, key in found.items() if key is not None and key in asked}
 
 
-def _subject(context: dg.OpExecutionContext, step_key: str, names: dict[str, str]) -> str:
-    """Return what the span's own figures are filed under."""
-    in_graph = context.has_assets_def and not isinstance(context.assets_def.node_def, dg.OpDefinition)
-    many = not context.has_assets_def or len(context.assets_def.keys) != 1
-    return f"op:{step_key}" if in_graph or many else next(iter(names))
+def _static_outputs(context: dg.OpExecutionContext) -> tuple[str, ...]:
+    """Return the outputs of an op whose number does not depend on the data."""
+    return tuple(name for name, output in context.op_def.output_dict.items() if not output.is_dynamic)
+
+
+def _is_whole_asset(context: dg.OpExecutionContext) -> bool:
+    """Return whether the op is what computes its assets, and not one of several in a graph."""
+    return context.has_assets_def and isinstance(context.assets_def.node_def, dg.OpDefinition)
+
+
+def _subject(context: dg.OpExecutionContext, step_key: str) -> str:
+    """Return what the span's own figures are filed under: the same whichever of its assets were asked for."""
+    if _is_whole_asset(context):
+        can_make = list(context.assets_def.node_keys_by_output_name.values())
+        if len(can_make) == 1:
+            return can_make[0].to_user_string()
+    return f"op:{step_key}"
 
 
 def _partition(context: dg.OpExecutionContext) -> str | None:
     """Return the partition key, a range spelled by its ends."""
-    if not context.has_partition_key:
-        return None
-    try:
+    if context.has_partition_key:
         return str(context.partition_key)
-    except dg.DagsterInvariantViolationError:
+    if context.has_partition_key_range:
         span = context.partition_key_range
         return f"{span.start}...{span.end}"
+    return None

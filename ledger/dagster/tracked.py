@@ -9,10 +9,9 @@ It goes under Dagster's own decorator, and keeps the function's signature, which
 
 import functools
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from contextlib import ExitStack, aclosing, closing
 from typing import Any, Final, ParamSpec, TypeVar, overload
-
-import dagster as dg
 
 from ledger.dagster.results import Outcome
 from ledger.dagster.span import tracked_span
@@ -70,9 +69,14 @@ def _wrap(function: Callable[..., Any], *, metrics: tuple[Metric, ...], ledger_u
 def _plain(function: Callable[..., Any], span: Callable[[], Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: object, **kwargs: object) -> object:
-        with span() as outcome:
+        with ExitStack() as stack:
+            outcome: Outcome | None = stack.enter_context(span())
             result = function(*args, **kwargs)
-            return result if outcome is None else _returned(outcome, result)
+            if outcome is None:
+                return result
+            if inspect.isgenerator(result):  # Returned, not yielded from: the work is still to come.
+                return _each(stack.pop_all(), outcome, result)
+            return outcome.take_returned(result)
 
     return wrapper
 
@@ -82,7 +86,7 @@ def _coroutine(function: Callable[..., Any], span: Callable[[], Any]) -> Callabl
     async def wrapper(*args: object, **kwargs: object) -> object:
         with span() as outcome:
             result = await function(*args, **kwargs)
-            return result if outcome is None else _returned(outcome, result)
+            return result if outcome is None else outcome.take_returned(result)
 
     return wrapper
 
@@ -90,9 +94,9 @@ def _coroutine(function: Callable[..., Any], span: Callable[[], Any]) -> Callabl
 def _generator(function: Callable[..., Any], span: Callable[[], Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: object, **kwargs: object) -> Iterator[object]:
-        with span() as outcome:
-            for result in function(*args, **kwargs):
-                yield result if outcome is None else _yielded(outcome, result)
+        with ExitStack() as stack:
+            outcome = stack.enter_context(span())
+            yield from _each(stack.pop_all(), outcome, function(*args, **kwargs))
 
     return wrapper
 
@@ -101,33 +105,28 @@ def _async_generator(function: Callable[..., Any], span: Callable[[], Any]) -> C
     @functools.wraps(function)
     async def wrapper(*args: object, **kwargs: object) -> AsyncIterator[object]:
         with span() as outcome:
-            async for result in function(*args, **kwargs):
-                yield result if outcome is None else _yielded(outcome, result)
+            async with aclosing(function(*args, **kwargs)) as results:
+                async for result in results:
+                    if outcome is None:
+                        yield result
+                        continue
+                    taken = outcome.take_yielded(result)
+                    with outcome.span.paused():
+                        yield taken
 
     return wrapper
 
 
-def _yielded(outcome: Outcome, result: object) -> object:
-    """Return a yielded result with lap values: Dagster takes it at once, so the final ones would come too late."""
-    outcome.note(result)
-    return outcome.attach(result, outcome.span.lap())
+def _each(stack: ExitStack, outcome: Outcome | None, results: Generator[object, Any, object]) -> Iterator[object]:
+    """Yield each result as it comes; the generator is closed, and then the span, whatever ends the loop.
 
-
-def _returned(outcome: Outcome, result: object) -> object:
-    """Return a returned result with the final values; the work is done, so the span is measured here."""
-    parts = result if isinstance(result, tuple) and result and all(map(_is_event, result)) else (result,)
-    if isinstance(result, tuple) and parts is not result:
-        outcome.note_outputs(result)
-    for part in parts:
-        outcome.note(part)
-    outcome.span.stop()
-    values = outcome.span.noted(outcome.span.header.subject)
-    if not any(map(_is_event, parts)):
-        outcome.attach_to_step(values)
-        return result
-    attached = tuple(outcome.attach(part, values) for part in parts)
-    return attached if parts is result else attached[0]
-
-
-def _is_event(part: object) -> bool:
-    return isinstance(part, dg.MaterializeResult | dg.Output | dg.AssetCheckResult)
+    While a result is on its way nothing is measured: what Dagster and IO managers do with it is not the asset's work.
+    """
+    with stack, closing(results):
+        for result in results:
+            if outcome is None:
+                yield result
+                continue
+            taken = outcome.take_yielded(result)
+            with outcome.span.paused():
+                yield taken

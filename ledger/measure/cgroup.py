@@ -29,6 +29,12 @@ def cpu_limit_cores(root: Path = _ROOT) -> float | None:
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
+def in_container(root: Path = _ROOT) -> bool:
+    """Return whether a container's runtime left its mark here."""
+    marks = (".dockerenv", "run/.containerenv", "run/secrets/kubernetes.io")
+    return any((root / mark).exists() for mark in marks)
+
+
 def _path(root: Path, controller: str) -> list[Path]:
     """Return the directories of this process's group for a controller, innermost first; "" means version 2."""
     try:
@@ -58,9 +64,8 @@ def _quota_v2(path: Path) -> float | None:
         words = path.read_text(encoding="ascii").split()
     except OSError:
         return None
-    if len(words) != 2 or not words[0].isdigit():  # noqa: PLR2004 - quota and period
-        return None
-    return int(words[0]) / int(words[1])
+    numbers = [int(word) for word in words if word.isdigit()]
+    return numbers[0] / numbers[1] if len(numbers) == 2 and numbers[1] else None  # noqa: PLR2004 - quota and period
 
 
 def _quota_v1(directory: Path) -> float | None:

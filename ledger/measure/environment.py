@@ -11,18 +11,18 @@ import hashlib
 import math
 import os
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import psutil
+from ledger.measure.cgroup import cpu_limit_cores, in_container, memory_limit_bytes
 
-from ledger.events.base import Json
-from ledger.events.codec import canonical_json
-from ledger.measure.cgroup import cpu_limit_cores, memory_limit_bytes
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ledger.events.base import Json
 
 _SPEED_MATTERS: Final = ("dagster", "duckdb", "numpy", "pandas", "pyarrow")
 _GIB: Final = 1024**3
@@ -40,54 +40,76 @@ class Environment:
     """
 
     digest: str
-    machine_class: Mapping[str, Json]
-    software: Mapping[str, Json]
-    host: Mapping[str, Json]
+    machine_class: "Mapping[str, Json]"
+    software: "Mapping[str, Json]"
+    host: "Mapping[str, Json]"
 
 
 @cache
 def environment() -> Environment:
     """Return where this process runs; found out once per process, in about 50 ms."""
-    limit = memory_limit_bytes()
-    total = int(psutil.virtual_memory().total)
-    memory = min(total, limit) if limit is not None else total
-    machine: dict[str, Json] = {
-        "os": platform.system(),
-        "arch": platform.machine(),
-        "cpu_model": _cpu_model(),
-        "cores": _cores(),
-        "memory_class_gib": 2 ** round(math.log2(max(memory / _GIB, 1 / 16))),
-        "python": ".".join(platform.python_version_tuple()[:2]),
-    }
-    software: dict[str, Json] = {
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-    }
+    total, limit = _memory_total_bytes(), memory_limit_bytes()
+    machine = _known(
+        os=platform.system(),
+        arch=platform.machine(),
+        cpu_model=_cpu_model(),
+        cores=_cores(),
+        memory_class_gib=_memory_class_gib(total, limit),
+        python=".".join(platform.python_version_tuple()[:2]),
+    )
     packages = installed_packages()
-    software |= {name: packages[name] for name in _SPEED_MATTERS if name in packages}
-    software["packages_digest"] = _digest(packages)
-    host: dict[str, Json] = {
-        "hostname": platform.node(),
-        "kernel": platform.release(),
-        "memory_total_bytes": total,
-        "memory_limit_bytes": limit,
-    }
+    software = _known(
+        python=platform.python_version(),
+        implementation=platform.python_implementation(),
+        packages_digest=_digest([f"{name}=={version}" for name, version in packages.items()]),
+        **{name: packages.get(name) for name in _SPEED_MATTERS},
+    )
+    host = _known(
+        hostname=platform.node(),
+        kernel=platform.release(),
+        memory_total_bytes=total,
+        memory_limit_bytes=limit,
+        container=in_container(),
+    )
     digest = _digest({"machine_class": machine, "software": software})
     return Environment(digest, machine, software, host)
 
 
 def installed_packages() -> dict[str, str]:
-    """Return name and version of every installed distribution, names in lower case."""
-    found = {}
+    """Return name and version of every installed distribution, names in lower case, sorted."""
+    found: dict[str, str] = {}
     for distribution in metadata.distributions():
-        name = distribution.metadata["Name"]
-        if name:
-            found[name.lower()] = distribution.version
+        # A half-removed package has metadata without a name or a version: no reason to fail a pipeline.
+        known = distribution.metadata
+        name, version = known["Name"], known["Version"]
+        if name and version:
+            found.setdefault(name.lower(), version)  # The first on the path is the one that gets imported.
     return dict(sorted(found.items()))
 
 
+def _known(**fields: "str | float | None") -> "dict[str, Json]":
+    """Return the fields that could be read."""
+    return {name: value for name, value in fields.items() if value not in {None, ""}}
+
+
 def _digest(value: object) -> str:
+    from ledger.events.codec import canonical_json  # noqa: PLC0415 - brings Arrow, which measuring does not need
+
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _memory_total_bytes() -> int | None:
+    """Return the machine's memory."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def _memory_class_gib(total: int | None, limit: int | None) -> float | None:
+    """Return the memory that may be used, rounded to a power of two in GiB."""
+    usable = min((size for size in (total, limit) if size is not None), default=None)
+    return None if usable is None else 2 ** round(math.log2(max(usable / _GIB, 1 / 16)))
 
 
 def _cores() -> float:

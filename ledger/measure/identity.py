@@ -1,4 +1,9 @@
-"""Who a process is, in a way that holds across pid reuse, containers and reboots; and whether it still lives."""
+"""Who a process is, in a way that holds across pid reuse, containers and reboots; and whether it still lives.
+
+Rules:
+- *Gone* is said on evidence only: another boot of the same host, no such pid, a zombie, or a pid that was given anew.
+- What cannot be seen from here (another host, another PID namespace, a hidden ``/proc``) is *unknown*.
+"""
 
 import os
 import socket
@@ -59,10 +64,30 @@ def liveness(identity: ProcessIdentity, proc: Path = _PROC) -> Liveness:
         return "gone"
     if identity.pid_namespace is None or identity.pid_namespace != _namespace(proc):
         return "unknown"
-    stat = _stat(identity.pid, proc)
-    if stat is None or stat[_STATE_FIELD] in {"Z", "X"}:
+    return _here(identity.pid, identity.pid_started_ticks, proc)
+
+
+def _here(pid: int, started_ticks: int | None, proc: Path) -> Liveness:
+    """Return whether a process of this PID namespace lives."""
+    stat = _stat(pid, proc)
+    if stat is None:
+        return "gone" if _no_such_process(pid) else "unknown"
+    if stat[_STATE_FIELD] in {"Z", "X"}:
         return "gone"
-    return "alive" if int(stat[_START_FIELD]) == identity.pid_started_ticks else "gone"
+    if started_ticks is None:
+        return "unknown"
+    return "alive" if int(stat[_START_FIELD]) == started_ticks else "gone"
+
+
+def _no_such_process(pid: int) -> bool:
+    """Return whether the kernel says that a pid is free; ``/proc`` may hide other users' processes (``hidepid``)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _boot_id(proc: Path) -> str | None:

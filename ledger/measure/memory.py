@@ -5,7 +5,8 @@ Rules:
   to the current size (proc(5)). A spike of a microsecond is in it, which no sampler could see.
 - The mark is one per process. So whenever a span starts or ends, the mark is read and folded into the maximum of every
   open span before it is set back: nested and overlapping spans are all exact.
-- Where the mark cannot be set back, the peak is what the sampler saw, and the measurement says so.
+- Where the mark cannot be set back, the peak is the largest size seen at start, at end and by the sampler in between,
+  and the measurement says so.
 - ``ru_maxrss`` is of no use here: it is inherited over fork and exec.
 """
 
@@ -13,8 +14,6 @@ import os
 import threading
 from pathlib import Path
 from typing import Final
-
-import psutil
 
 EXACT: Final = "vmhwm"
 SAMPLED: Final = "sampled"
@@ -39,13 +38,14 @@ class PeakTracker:
         self._lock: Final = threading.Lock()
         self._peaks: Final[dict[int, int]] = {}
         self._exact: Final[dict[int, bool]] = {}
+        self._paused: Final[set[int]] = set()
 
     def open(self, span: int) -> int:
         """Begin to follow a span; return the resident set size in bytes at this moment."""
         with self._lock:
             self._fold()
             exact = self._reset()
-            start = self._read("VmRSS:") or psutil.Process().memory_info().rss
+            start = self._read("VmRSS:") or rss_bytes()
             self._peaks[span] = start
             self._exact[span] = exact
         return start
@@ -60,23 +60,38 @@ class PeakTracker:
         """Stop following a span; return its peak in bytes and how it was measured."""
         with self._lock:
             self._fold()
-            self._reset()
+            self._paused.discard(span)
             return self._peaks.pop(span), EXACT if self._exact.pop(span) else SAMPLED
+
+    def pause(self, span: int) -> None:
+        """Leave a span's peak as it is until ``resume``."""
+        with self._lock:
+            self._fold()
+            self._reset()
+            self._paused.add(span)
+
+    def resume(self, span: int) -> None:
+        """Follow a span again; what the process held meanwhile is not in its peak."""
+        with self._lock:
+            self._fold()
+            self._reset()
+            self._paused.discard(span)
 
     def sampled(self, rss_bytes: int) -> None:
         """Take note of what the sampler saw."""
         with self._lock:
-            for span, peak in self._peaks.items():
-                self._peaks[span] = max(peak, rss_bytes)
+            for span in self._peaks.keys() - self._paused:
+                self._peaks[span] = max(self._peaks[span], rss_bytes)
 
     def _fold(self) -> None:
-        """Raise the peak of every open span to the mark."""
-        if not self._peaks:
+        """Raise the peak of every span that is followed to the mark."""
+        followed = self._peaks.keys() - self._paused
+        if not followed:
             return
-        mark = self._read("VmHWM:") or 0
-        for span, peak in self._peaks.items():
-            if self._exact[span]:
-                self._peaks[span] = max(peak, mark)
+        mark = (self._read("VmHWM:") or 0) if any(self._exact.values()) else 0
+        size = 0 if all(self._exact.values()) else rss_bytes()
+        for span in followed:
+            self._peaks[span] = max(self._peaks[span], mark if self._exact[span] else size)
 
     def _reset(self) -> bool:
         """Set the mark back to the current size; return whether that is possible here."""
@@ -106,5 +121,7 @@ def rss_bytes() -> int:
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, IndexError, ValueError):
+        import psutil  # noqa: PLC0415 - 40 ms that only systems without /proc need to pay
+
         return int(psutil.Process().memory_info().rss)
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -4,7 +4,7 @@ Rules:
 - It exists for what the kernel does not keep for us: memory of child processes, and the peak where no exact mark is to
   be had. It runs only while a span is open.
 - What it costs is known: its own CPU time is measured and reported.
-- A callback that raises does not end it.
+- A callback that raises does not end it, and none runs any more once its span is removed.
 """
 
 import logging
@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
 from ledger.measure.children import descendants, total_rss_bytes
 from ledger.measure.memory import PeakTracker, rss_bytes
@@ -33,6 +32,8 @@ class Watch:
     known_children: frozenset[int]
     next_tick_s: float
     children_peak_bytes: int | None = None
+    calling: threading.RLock = field(default_factory=threading.RLock)
+    removed: bool = False
 
 
 @dataclass(slots=True)
@@ -75,17 +76,25 @@ class Sampler:
             if not self._watches:
                 self._wake.set()
                 self._thread = None
+        # A heartbeat that is being appended now ends first, so that none follows the end of its attempt.
+        with watch.calling:
+            watch.removed = True
         return watch.children_peak_bytes
 
     def _run(self, wake: threading.Event) -> None:
         """Sample until no span is open."""
-        used = time.thread_time()
-        period: Final = min((watch.period_s for watch in tuple(self._watches.values())), default=0.1)
-        while not wake.wait(period):
+        used = 0.0
+        while not wake.wait(self._period_s()):
             self._sample()
             now = time.thread_time()
-            self._cpu_s += now - used
+            with self._lock:
+                self._cpu_s += now - used
             used = now
+
+    def _period_s(self) -> float:
+        """Return the time to the next look: that of the open span that wants it most often."""
+        with self._lock:
+            return min((watch.period_s for watch in self._watches.values()), default=0.1)
 
     def _sample(self) -> None:
         """Look once."""
@@ -101,12 +110,14 @@ class Sampler:
                 watch.children_peak_bytes = max(watch.children_peak_bytes or 0, total_rss_bytes(own))
             if watch.on_tick is not None and now >= watch.next_tick_s:
                 watch.next_tick_s = now + watch.tick_every_s
-                _call(watch.on_tick, now - watch.began_s, size)
+                _call(watch, watch.on_tick, now - watch.began_s, size)
 
 
-def _call(on_tick: Tick, elapsed_s: float, size_bytes: int) -> None:
+def _call(watch: Watch, on_tick: Tick, elapsed_s: float, size_bytes: int) -> None:
     """Call back, and log what it raises: a heartbeat that cannot be written must not stop the work."""
     try:
-        on_tick(elapsed_s, size_bytes)
+        with watch.calling:
+            if not watch.removed:
+                on_tick(elapsed_s, size_bytes)
     except Exception:  # noqa: BLE001 - whatever a callback raises
         _log.warning("a heartbeat could not be recorded", exc_info=True)

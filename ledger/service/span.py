@@ -7,14 +7,16 @@ Rules:
 - The span is dagster-free; ``ledger.dagster`` opens and closes it.
 """
 
+import logging
 import math
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
-from ledger.errors import ConfigurationError, LedgerError
+from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.events import (
     AssetFailed,
     AssetFinished,
@@ -31,6 +33,8 @@ from ledger.events import (
 from ledger.measure import Measurement, Meter, current_process, environment
 from ledger.metrics import lookup
 from ledger.service.recorder import StreamRecorder
+
+_log = logging.getLogger(__name__)
 
 _MESSAGE_CHARACTERS: Final = 4_000
 _TRACEBACK_CHARACTERS: Final = 16_000
@@ -193,7 +197,21 @@ class AssetSpan:
         now = time.monotonic()
         if now - self._progress_sent_s >= self._options.progress_every_s and not self._closed:
             self._progress_sent_s = now
-            self._recorder.record(self._progress)
+            try:
+                self._recorder.record(self._progress)
+            except StoreError:
+                # Not worth the asset's work: the batch is sent again with the next one, and the end tells if it cannot.
+                _log.warning("progress of %s could not be recorded", self.header.subject, exc_info=True)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Measure nothing inside the block: somebody else works there, for instance on what a generator yielded."""
+        if self._meter is not None:
+            self._meter.pause()
+        yield
+        # Not in a ``finally``: a generator that is closed at its ``yield`` did no more work.
+        if self._meter is not None:
+            self._meter.resume()
 
     def lap(self) -> dict[str, float]:
         """Return what has been noted and measured for the span's subject so far: metric name to value."""

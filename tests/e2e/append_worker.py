@@ -1,7 +1,13 @@
-"""Appends batches to a stream of its own until it is killed, and tells each one only after it is acknowledged."""
+"""Forks processes that append to streams of their own until they are killed: ``append_worker.py LEDGER TOLD N``.
 
+Each writes number and digest of an append into its file below TOLD, after the append was acknowledged. What one
+write(2) has given to the kernel survives the death of the process.
+"""
+
+import os
+import sys
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection
+from pathlib import Path
 
 from ledger.events import MetricMeasured
 from ledger.events.batch import freeze
@@ -10,9 +16,9 @@ from ledger.store.parquet import ParquetStore
 EVENTS_PER_BATCH = 5
 
 
-def append_for_ever(place, worker: str, told: Connection) -> None:
-    """Write batches of five events; send number and digest of each after ``append`` returned."""
+def append_for_ever(place: Path, worker: str, told: Path) -> None:
     store = ParquetStore.open(place)
+    descriptor = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     last, number = None, 0
     while True:
         first = number * EVENTS_PER_BATCH
@@ -22,5 +28,22 @@ def append_for_ever(place, worker: str, told: Connection) -> None:
         ]
         last = freeze(f"run/{worker}", events, after=last)
         store.append(last)
-        told.send((number, last.digest))
+        os.write(descriptor, f"{number} {last.digest}\n".encode())
         number += 1
+
+
+def main(place: str, told: str, processes: str) -> None:
+    pids = []
+    for number in range(int(processes)):
+        pid = os.fork()
+        if pid == 0:
+            append_for_ever(Path(place), f"w{number}", Path(told) / f"w{number}")
+        pids.append(pid)
+    sys.stdout.write(" ".join(map(str, pids)) + "\n")
+    sys.stdout.flush()
+    for pid in pids:
+        os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,108 @@
+"""A project's code location: its definitions and jobs, by the name of its module.
+
+Rules:
+- Wrong names are told with the name that was probably meant.
+- A job is handed to Dagster by module and name, so that every step's process can build it again. Dagster's public
+  ``build_reconstructable_job`` refuses the job over all assets (its name is reserved), so this file uses what
+  ``dagster job execute`` uses; a test runs both kinds in several processes.
+"""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+
+from ledger.errors import ConfigurationError
+
+
+def job_names(module: str) -> tuple[str, ...]:
+    """Return the names of the jobs of a code location, sorted.
+
+    Raises:
+        ConfigurationError: The module cannot be loaded, or holds no definitions.
+    """
+    repository = load_definitions(module).get_repository_def()
+    return tuple(sorted(name for name in repository.job_names if not name.startswith("__")))
+
+
+def load_definitions(module: str) -> dg.Definitions:
+    """Return the definitions of a code location.
+
+    Raises:
+        ConfigurationError: The module cannot be loaded, or holds no definitions.
+    """
+    return _load(module)[1]
+
+
+def resolve_job(module: str, job: str | None) -> dg.JobDefinition:
+    """Return a job of a code location, the one over all assets when no name is given.
+
+    Raises:
+        ConfigurationError: There is no such job.
+    """
+    definitions = load_definitions(module)
+    if job is None:
+        return definitions.resolve_implicit_global_asset_job_def()
+    known = job_names(module)
+    if job not in known:
+        raise ConfigurationError(no_such("job", job, known))
+    return definitions.resolve_job_def(job)
+
+
+def reconstructable_job(module: str, job_name: str) -> ReconstructableJob:
+    """Return a job in the form that other processes can build again.
+
+    Raises:
+        ConfigurationError: The module cannot be loaded, or holds no definitions.
+    """
+    attribute, _ = _load(module)
+    repository = ReconstructableRepository.for_module(module, attribute, working_directory=str(Path.cwd()))
+    return repository.get_reconstructable_job(job_name)
+
+
+def no_such(what: str, name: str, known: Iterable[str]) -> str:
+    """Return the sentence for a name that does not exist."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"there is no {what} {name!r}; did you mean {close[0]!r}?"
+    return f"there is no {what} {name!r}; known are {', '.join(names[:20]) or 'none'}"
+
+
+def _load(module: str) -> tuple[str, dg.Definitions]:
+    """Return the definitions of a module and the attribute that holds them."""
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = _definitions_in(importlib.import_module(module))
+    except ModuleNotFoundError as error:
+        message = (
+            f"code location {module!r} cannot be imported ({error}); name it with -m, from the project's directory"
+        )
+        raise ConfigurationError(message) from error
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        # A project's module is foreign code: whatever it raises is a reason not to run, and theirs to see.
+        reason = " ".join(str(error).split())[:400]
+        message = f"code location {module!r} cannot be loaded ({type(error).__name__}: {reason}); correct the module"
+        raise ConfigurationError(message) from error
+    if found is None:
+        message = f"module {module!r} holds no Definitions; name the module that holds them with -m"
+        raise ConfigurationError(message)
+    return found
+
+
+def _definitions_in(module: ModuleType) -> tuple[str, dg.Definitions] | None:
+    """Return the definitions a module holds, as an object or behind ``@dg.definitions``, and their attribute."""
+    for name, value in vars(module).items():
+        if isinstance(value, dg.Definitions):
+            return name, value
+    lazy = getattr(module, "defs", None)
+    made = lazy() if callable(lazy) else None
+    return ("defs", made) if isinstance(made, dg.Definitions) else None
