@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: run test test-all check format dev snapshot-check browser lock clean
+.PHONY: run test test-slow check format dev lock clean
 
 run: $(STAMP)
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
@@ -15,8 +15,9 @@ run: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow and not browser" -n 2 --dist loadgroup
 
-test-all: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+# What takes minutes, or drives a browser (Debian: apt-get install chromium).
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m "slow or browser" -n 2 --dist loadgroup
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -37,7 +38,7 @@ $(DAGSTER_HOME)/dagster.yaml:
 	printf 'telemetry:\n  enabled: false\nnux:\n  enabled: false\n' > $@
 
 lock:
-	$(BIN)/uv pip compile pyproject.toml --extra webserver --group dev --group pipeline --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra webserver --group dev --python-version 3.11 \
 	  --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header \
 	  --upgrade -q -o .ci/requirements.lock
 

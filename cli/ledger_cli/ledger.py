@@ -38,9 +38,10 @@ def stats(*, ledger_uri: str | None, form: str) -> None:
 
 
 @ledger.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be closed.")
 @ledger_option
 @format_option("table", "json")
-def reconcile(*, ledger_uri: str | None, form: str) -> None:
+def reconcile(*, dry_run: bool, ledger_uri: str | None, form: str) -> None:
     """Close attempts whose process is gone without having said how they ended.
 
     Evidence is the process itself, the machine's boot id, Dagster's event log where DAGSTER_HOME is set, and silence
@@ -51,17 +52,19 @@ def reconcile(*, ledger_uri: str | None, form: str) -> None:
 
     from ledger.report import json
     from ledger.report.text import printable
+    from ledger.service.reconcile import Evidence, find_lost
     from ledger.service.reconcile import reconcile as close_lost
 
-    evidence = None
+    evidence = Evidence()
     if os.environ.get("DAGSTER_HOME"):
-        from ledger.dagster.launch import run_ended
+        from ledger.dagster.reconcile_source import run_ended, step_ended
 
-        evidence = run_ended
-    lost = close_lost(open_ledger(ledger_uri), run_ended=evidence)
+        evidence = Evidence(run_ended, step_ended)
+    lost = (find_lost if dry_run else close_lost)(open_ledger(ledger_uri), evidence)
     if form == "json":
         sys.stdout.write(json.dump([dataclasses.asdict(attempt) for attempt in lost]) + "\n")
         return
     for attempt in lost:
         sys.stdout.write(printable(f"lost: {attempt.asset} of run {attempt.run_id[:8]}: {attempt.reason}") + "\n")
-    sys.stdout.write(f"{len(lost)} closed\n" if lost else "nothing to close\n")
+    done = "would be closed" if dry_run else "closed"
+    sys.stdout.write(f"{len(lost)} {done}\n" if lost else "nothing to close\n")

@@ -1,7 +1,7 @@
 """``show``: the latest runs, or one run in detail."""
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ledger.service.replay import RunStory
+    from ledger.store.protocol import LedgerStore
+
+STATUSES: Final = ("success", "failed", "canceled", "lost", "running", "incomplete")
+"""States a run can be in; see ``ledger.projections.runs``."""
 
 
 @click.command()
 @click.argument("run", required=False)
 @click.option("--last", type=click.IntRange(min=1), default=10, show_default=True, help="How many runs to list.")
-@click.option("--status", help="List only runs that ended so: success, failed, canceled, lost, running, incomplete.")
+@click.option("--status", type=click.Choice(STATUSES), help="List only runs that ended so.")
 @click.option("--traceback", is_flag=True, help="With a run: show the tracebacks of failures.")
 @ledger_option
 @format_option("table", "json")
@@ -34,6 +38,7 @@ def show(*, run: str | None, last: int, status: str | None, traceback: bool, led
             write_json(story)
         else:
             write_story(story, with_traceback=traceback)
+        _warn_of_lost(store, story.run)
         return
     runs = replay_runs(store)
     if status is not None:
@@ -41,6 +46,19 @@ def show(*, run: str | None, last: int, status: str | None, traceback: bool, led
 
         runs = runs.filter(pc.equal(runs.column("status"), status))
     _list(runs.slice(max(runs.num_rows - last, 0)), form)
+    _warn_of_lost(store, runs)
+
+
+def _warn_of_lost(store: "LedgerStore", runs: "pa.Table") -> None:
+    """Say which attempts of running runs are gone: the ledger cannot know it before somebody closes them."""
+    from ledger.report.text import printable
+    from ledger.service.reconcile import find_lost
+
+    running = {row["run_id"] for row in runs.select(["run_id", "status"]).to_pylist() if row["status"] == "running"}
+    lost = [attempt for attempt in (find_lost(store) if running else ()) if attempt.run_id in running]
+    for attempt in lost:
+        sentence = f"{attempt.asset} of run {attempt.run_id[:8]} is lost: {attempt.reason}"
+        click.echo(f"dagster-ledger: {printable(sentence)}; close it with `dagster-ledger ledger reconcile`", err=True)
 
 
 def write_json(story: "RunStory") -> None:

@@ -14,7 +14,6 @@ from typing import Final
 import dagster as dg
 
 from ledger.dagster.location import no_such, reconstructable_job, resolve_job
-from ledger.dagster.reconcile_source import run_ended as run_ended  # noqa: PLC0414 - the command line looks for it here
 from ledger.dagster.session import Session, open_run, open_session, run_started
 from ledger.dagster.span import close_abandoned
 from ledger.dagster.step import LAUNCH_TAG

@@ -13,7 +13,7 @@ from ledger.git import code_state
 from ledger.measure import exact_peak_possible
 from ledger.service.home import VARIABLE
 from ledger.service.locate import load_settings, project_directory
-from ledger.service.reconcile import open_streams
+from ledger.service.reconcile import find_lost
 from ledger.settings import Placed, Resolved
 from ledger.store import open_store
 from ledger.store.protocol import LedgerStore
@@ -119,9 +119,9 @@ def _contents(store: LedgerStore, uri: str) -> Iterator[Diagnosis]:
     )
     if not os.access(uri.removeprefix("file://"), os.W_OK):
         yield Diagnosis("ledger", "warn", "the ledger cannot be written by this user; runs will not be recorded")
-    still_open = len(open_streams(store))
-    if still_open:
-        said = f"{still_open} have not ended; if nothing runs, close them with `dagster-ledger ledger reconcile`"
+    lost = find_lost(store)
+    if lost:
+        said = f"{len(lost)} were killed and have no end; close them with `dagster-ledger ledger reconcile`"
         yield Diagnosis("open attempts", "warn", said)
 
 

@@ -2,12 +2,12 @@
 
 Rules:
 - An attempt is closed as *lost* only on evidence: its process does not exist any more, its machine was restarted,
-  Dagster says its run is over, or it comes from another machine and has been silent for ``stale_after_s``.
+  Dagster says its step or its run is over, or it comes from another machine and has been silent for ``stale_after_s``.
 - The close is appended to the attempt's own stream, so that of several reconcilers, and of the attempt itself should
   it still be alive, exactly one gets the last word.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -29,7 +29,7 @@ STALE_AFTER_S: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class LostAttempt:
-    """An attempt that was closed: its asset, run, when it started, and how it is known to be gone."""
+    """An attempt that is gone: its asset, run, when it started, and how it is known."""
 
     asset: str
     run_id: str
@@ -37,32 +37,50 @@ class LostAttempt:
     reason: str
 
 
-def reconcile(
-    store: LedgerStore,
-    *,
-    run_ended: Callable[[str], str | None] | None = None,
-    clock: Clock = utc_now,
-    stale_after_s: float = STALE_AFTER_S,
-) -> list[LostAttempt]:
-    """Close every lost attempt of a ledger and return them; doing it again changes nothing.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What else may tell that an attempt is over.
 
-    Args:
-        store: The ledger.
+    Attributes:
         run_ended: Returns the final status Dagster knows for a run id, ``None`` while it runs or is unknown.
-        clock: Gives the time.
+        step_ended: The same for a step: run id and step key.
         stale_after_s: Silence after which an attempt of an unreachable machine counts as lost.
+    """
+
+    run_ended: Callable[[str], str | None] = lambda _: None
+    step_ended: Callable[[str, str], str | None] = lambda _, __: None
+    stale_after_s: float = STALE_AFTER_S
+
+
+_NO_MORE: Final = Evidence()
+
+
+def reconcile(store: LedgerStore, evidence: Evidence = _NO_MORE, *, clock: Clock = utc_now) -> list[LostAttempt]:
+    """Close every lost attempt of a ledger and return them; doing it again changes nothing.
 
     Raises:
         StoreError: The ledger cannot be read or written.
     """
-    lost = []
+    return [lost for lost, history in _lost(store, evidence, clock) if _close(store, history, lost.reason, clock)]
+
+
+def find_lost(store: LedgerStore, evidence: Evidence = _NO_MORE, *, clock: Clock = utc_now) -> list[LostAttempt]:
+    """Return the attempts that ``reconcile`` would close, and change nothing.
+
+    Raises:
+        StoreError: The ledger cannot be read.
+    """
+    return [lost for lost, _ in _lost(store, evidence, clock)]
+
+
+def _lost(store: LedgerStore, evidence: Evidence, clock: Clock) -> Iterator[tuple[LostAttempt, list[RecordedEvent]]]:
+    """Yield each lost attempt with all that it said."""
     for stream in open_streams(store):
         history = list(from_table(store.read(EventQuery(streams=(stream,)))))
-        reason = _why_lost(history, run_ended, clock, stale_after_s)
-        if reason is not None and _close(store, history, reason, clock):
-            started = history[0]
-            lost.append(LostAttempt(started.event.asset or "", started.event.run_id or "", started.ts, reason))
-    return lost
+        reason = _why_lost(history, evidence, clock)
+        if reason is not None:
+            first = history[0]
+            yield LostAttempt(first.event.asset or "", first.event.run_id or "", first.ts, reason), history
 
 
 def open_streams(store: LedgerStore) -> list[str]:
@@ -76,9 +94,7 @@ def open_streams(store: LedgerStore) -> list[str]:
     return sorted(still_open.to_pylist())
 
 
-def _why_lost(
-    history: list[RecordedEvent], run_ended: Callable[[str], str | None] | None, clock: Clock, stale_after_s: float
-) -> str | None:
+def _why_lost(history: list[RecordedEvent], evidence: Evidence, clock: Clock) -> str | None:
     """Return how it is known that an attempt is gone, ``None`` while it may be alive."""
     started = history[0].event
     if not isinstance(started, AssetStarted):
@@ -93,13 +109,23 @@ def _why_lost(
     life = liveness(identity)
     if life == "gone":
         return f"process {started.pid} on {started.host} is gone and did not say how it ended"
-    final = run_ended(started.run_id) if run_ended and started.run_id else None
-    if final is not None:
-        return f"Dagster says the run is over ({final}), and process {started.pid} did not say how it ended"
+    over = _over(started, evidence)
+    if over is not None:
+        return f"Dagster says the {over}, and process {started.pid} did not say how it ended"
     silent_s = (clock() - history[-1].ts).total_seconds()
-    if life == "unknown" and silent_s > stale_after_s:
+    if life == "unknown" and silent_s > evidence.stale_after_s:
         return f"process {started.pid} on {started.host} has been silent for {silent_s:.0f} s"
     return None
+
+
+def _over(started: AssetStarted, evidence: Evidence) -> str | None:
+    """Return what Dagster says has ended, ``None`` where it knows of no end."""
+    run_id = started.run_id or ""
+    run_status = evidence.run_ended(run_id)
+    if run_status is not None:
+        return f"run is over ({run_status})"
+    step_status = evidence.step_ended(run_id, started.step_key or "")
+    return f"step is over ({step_status})" if step_status is not None else None
 
 
 def _close(store: LedgerStore, history: list[RecordedEvent], reason: str, clock: Clock) -> bool:
