@@ -105,8 +105,8 @@ def _explain(error: BaseException, *, debug: bool) -> int:
         return _usage(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return _say("interrupted", exit_codes.INTERRUPTED)
-    if isinstance(error, BrokenPipeError):
-        # The reader went away, as `head` does; python would complain again when it flushes at exit.
+    if isinstance(error, BrokenPipeError | SystemExit):
+        # The reader went away, as `head` does (click leaves for nothing else); python would complain at exit again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exit_codes.DONE
     if debug or not isinstance(error, Exception):

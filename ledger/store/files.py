@@ -20,6 +20,7 @@ from typing import Final
 from ledger.errors import StoreError
 
 TEMPORARY_PREFIX: Final = ".tmp-"
+_APPEND_BYTES: Final = 4096
 _SWEEP_AFTER_S: Final = 24 * 3600
 _RENAME_NOREPLACE: Final = 1
 _AT_FDCWD: Final = -100
@@ -65,7 +66,7 @@ def put_if_absent(path: Path, data: bytes) -> bool:
     Raises:
         OSError: The medium refused; nothing is visible under ``path``.
     """
-    temporary = path.parent / f"{TEMPORARY_PREFIX}{os.getpid()}-{uuid.uuid4().hex}"
+    temporary = _temporary(path.parent)
     try:
         _write_synced(temporary, data)
         made = _link(temporary, path)
@@ -75,6 +76,20 @@ def put_if_absent(path: Path, data: bytes) -> bool:
     # Also where another writer won: its name may not be durable yet, and we are about to rely on it.
     sync_directory(path.parent)
     return made
+
+
+def check_writable(directory: Path) -> None:
+    """Try to write as much as an append needs, so that a full or read-only place is told before any work begins.
+
+    Raises:
+        OSError: The medium refused.
+    """
+    temporary = _temporary(directory)
+    try:
+        temporary.write_bytes(bytes(_APPEND_BYTES))
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def sync_directory(path: Path) -> None:
@@ -96,6 +111,11 @@ def sweep(directory: Path) -> int:
                 path.unlink()
                 removed += 1
     return removed
+
+
+def _temporary(directory: Path) -> Path:
+    """Return a name nobody else uses, and no reader looks at."""
+    return directory / f"{TEMPORARY_PREFIX}{os.getpid()}-{uuid.uuid4().hex}"
 
 
 def _write_synced(path: Path, data: bytes) -> None:

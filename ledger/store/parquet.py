@@ -61,7 +61,7 @@ class ParquetStore:
 
         Raises:
             ConfigurationError: The directory holds other things.
-            StoreError: It cannot be made.
+            StoreError: It cannot be made, or not be written.
         """
         marker = directory / _FORMAT_FILE
         with files.explained("make the ledger", directory):
@@ -73,6 +73,7 @@ class ParquetStore:
                 files.put_if_absent(marker, f"{_FORMAT_WORD} {FORMAT_VERSION}\n".encode())
             files.make_directory(directory / "loose")
             files.sweep(directory / "loose")
+            files.check_writable(directory / "loose")
         return cls.open(directory)
 
     @property

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import shutil
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -15,6 +13,7 @@ from ledger.events import MetricMeasured
 from ledger.events.batch import freeze
 from ledger.store import files, loose, open_store
 from ledger.store.protocol import EventQuery
+from tests.mounted import in_mount_namespace
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -189,14 +188,6 @@ def test_a_file_system_without_hard_links_is_served_by_a_rename_that_cannot_repl
     assert store.read().column("value").to_pylist() == [1.0]
 
 
-def _in_mount_namespace(script, *arguments):
-    """Run Python code where it may mount things without anybody else seeing it."""
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("needs root and unshare(1) to mount a small or read-only file system")
-    command = ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", script, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 FILL = """
 import subprocess, sys
 from datetime import UTC, datetime
@@ -222,7 +213,7 @@ print(acknowledged)
 
 
 def test_a_full_disk_is_said_and_loses_nothing(tmp_path):
-    done = _in_mount_namespace(FILL, str(tmp_path))
+    done = in_mount_namespace(sys.executable, "-c", FILL, str(tmp_path))
     assert done.returncode == 0, done.stderr
     sentence, acknowledged = done.stdout.splitlines()
     assert "the disk is full: free some space and run it again" in sentence
@@ -250,7 +241,7 @@ except StoreError as error:
 
 def test_a_read_only_ledger_can_be_read_and_refuses_appends(store, directory):
     store.append(batch())
-    done = _in_mount_namespace(READ_ONLY, str(directory))
+    done = in_mount_namespace(sys.executable, "-c", READ_ONLY, str(directory))
     assert done.returncode == 0, done.stderr
     rows, sentence = done.stdout.splitlines()
     assert rows == "1"
