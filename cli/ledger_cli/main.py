@@ -17,6 +17,7 @@ import click
 from ledger import __version__
 from ledger.errors import LedgerError
 from ledger_cli import exit_codes
+from ledger_cli.hidden_pandas import hide_pandas
 
 PROGRAM: Final = "dagster-ledger"
 
@@ -135,6 +136,7 @@ def _say(sentence: str, code: int) -> int:
 
 def entry() -> None:
     """Leave the process with the code of ``main``."""
+    hide_pandas()
     sys.exit(main())
 
 

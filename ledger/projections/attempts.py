@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger.events import END_KINDS
-from ledger.projections.fold import asset_streams, left_join, of_kind, wide
+from ledger.projections.fold import asset_streams, last_values, left_join, of_kind, wide
 
 FIGURES: Final = (
     "duration_s",
@@ -49,10 +49,11 @@ def attempts(events: pa.Table, *, with_outputs: bool = False) -> pa.Table:
     joined = left_join(base, ends, ["stream"], ["started", "stream"])
     status = pc.fill_null(joined.column("status"), "running")
     joined = joined.set_column(joined.column_names.index("status"), "status", status)
-    measured = of_kind(rows, "metric_measured").select(["stream", "asset", "metric", "value"])
+    measured = of_kind(rows, "metric_measured").select(["stream", "seq", "asset", "metric", "value"])
     if with_outputs:
         joined = pa.concat_tables([joined, _outputs(joined, measured)])
-    return left_join(joined, wide(measured, FIGURES, ["stream", "asset"]), ["stream", "asset"], ["started", "stream"])
+    figures = wide(last_values(measured), FIGURES, ["stream", "asset"])
+    return left_join(joined, figures, ["stream", "asset"], ["started", "stream"])
 
 
 def _outputs(base: pa.Table, measured: pa.Table) -> pa.Table:

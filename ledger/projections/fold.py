@@ -20,6 +20,19 @@ def asset_streams(events: pa.Table) -> pa.Table:
     return rows.append_column("attempt", pc.cast(last, pa.int64()))
 
 
+def last_values(measured: pa.Table) -> pa.Table:
+    """Return one row per stream, asset and metric: the value that was measured last.
+
+    Args:
+        measured: Rows of ``metric_measured`` in ``SCHEMA``, further columns allowed.
+    """
+    keys = ("stream", "asset", "metric")
+    others = [name for name in measured.column_names if name not in keys]
+    ordered = measured.sort_by([("stream", "ascending"), ("seq", "ascending")])
+    folded = ordered.group_by(list(keys), use_threads=False).aggregate([(name, "last") for name in others])
+    return folded.rename_columns({f"{name}_last": name for name in others})
+
+
 def wide(measured: pa.Table, metrics: Sequence[str], keys: Sequence[str]) -> pa.Table:
     """Return one row per key with one float64 column per metric, null where it was not measured.
 

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger.events import END_KINDS
-from ledger.projections.fold import asset_streams, of_kind
+from ledger.projections.fold import asset_streams, last_values, of_kind
 
 QUERY_KINDS: Final = ("metric_measured", *END_KINDS)
 """The event kinds this projection needs."""
@@ -34,10 +34,7 @@ def samples(events: pa.Table, *, all_attempts: bool = False) -> pa.Table:
     )
     if not all_attempts:
         joined = joined.filter(pc.equal(joined.column("status"), "success"))
-        # A probe is taken at both ends of a span: the slower one is the honest one.
-        keys = ["asset", "partition", "metric", "unit", "run_id", "attempt", "status"]
-        joined = joined.group_by(keys, use_threads=False).aggregate([("ts", "max"), ("value", "max")])
-        joined = joined.rename_columns({"ts_max": "ts", "value_max": "value"})
+        joined = last_values(joined)
     ordered = joined.sort_by(
         [(name, "ascending") for name in ("ts", "asset", "metric", "partition", "run_id", "attempt")]
     )

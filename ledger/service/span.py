@@ -105,6 +105,7 @@ class AssetSpan:
         self._checks: Final[list[CheckEvaluated]] = []
         self._context: Final[dict[str, Json]] = {}
         self._meter: Meter | None = None
+        self._probe_s: float | None = None
         self._progress: ProgressReported | None = None
         self._progress_sent_s = float("-inf")
         self._closed = False
@@ -147,6 +148,7 @@ class AssetSpan:
         ]
         if probe_s is not None:
             opening.append(self._metric("probe_s", probe_s, header.subject))
+            self._probe_s = probe_s
         self._recorder.record(*opening)
         self._meter = Meter.start(
             sample_hz=self._options.sample_hz, on_tick=self._heartbeat, tick_every_s=self._options.heartbeat_s
@@ -234,7 +236,9 @@ class AssetSpan:
             raise LedgerError(message)
         measured = self._meter.stop()
         self._note_measured(measured)
-        self._note("probe_s", probe_s)
+        if probe_s is not None:
+            # Of a probe at both ends the slower one is kept: it is the one that explains a slow span.
+            self._note("probe_s", max(probe_s, self._probe_s or 0.0))
         return measured
 
     def finish(self, measured: Measurement) -> None:
