@@ -1,0 +1,83 @@
+"""What a person sees in Dagster's own interface: tracked metrics as numbers, and as plots over runs."""
+
+import json
+import urllib.request
+
+import pytest
+
+from ledger.events import MetricMeasured
+from ledger.events.codec import from_table
+from ledger.store import open_store
+from tests.browser.conftest import RUNS
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+QUERY = """
+query Entries($key: AssetKeyInput!) {
+  assetOrError(assetKey: $key) {
+    ... on Asset {
+      assetMaterializations(limit: 50) {
+        metadataEntries { label ... on FloatMetadataEntry { floatValue } }
+      }
+    }
+  }
+}
+"""
+INKED = """
+canvas => {
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  let inked = 0;
+  for (let i = 3; i < data.length; i += 4) inked += data[i] > 0;
+  return inked;
+}
+"""
+
+
+def plotted(server: str, asset: str) -> dict[str, list[float]]:
+    """Return the numbers that the interface gets for its plots: metadata label to values, newest first."""
+    body = json.dumps({"query": QUERY, "variables": {"key": {"path": [asset]}}}).encode()
+    request = urllib.request.Request(f"{server}/graphql", body, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        made = json.load(response)["data"]["assetOrError"]["assetMaterializations"]
+    values: dict[str, list[float]] = {}
+    for entry in (entry for one in made for entry in one["metadataEntries"]):
+        if entry.get("floatValue") is not None:
+            values.setdefault(entry["label"], []).append(entry["floatValue"])
+    return values
+
+
+def test_the_interface_gets_the_numbers_of_the_ledger(server, dagster_home):
+    shown = plotted(server, "enriched_companies")
+    for label in ("ledger/duration_s", "ledger/peak_rss_mib", "ledger/records_per_s", "ledger/match_rate"):
+        assert len(shown[label]) == RUNS
+    events = [entry.event for entry in from_table(open_store(str(dagster_home / "ledger")).read())]
+    for metric, unit in (("duration_s", 1.0), ("match_rate", 1.0), ("precision", 1.0)):
+        recorded = [
+            event.value / unit
+            for event in events
+            if isinstance(event, MetricMeasured) and (event.asset, event.metric) == ("enriched_companies", metric)
+        ]
+        assert sorted(shown[f"ledger/{metric}"]) == sorted(recorded)
+
+
+def test_tracked_metrics_are_plotted_over_runs(page, screenshots):
+    page.goto("/assets/enriched_companies?view=overview")
+    page.get_by_role("button", name="Plots").or_(page.get_by_text("Plots", exact=True)).first.click()
+    canvases = page.locator("canvas")
+    canvases.first.wait_for()
+    page.get_by_text("ledger/duration_s").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    assert canvases.count() >= 5
+    for number in range(5):
+        canvas = canvases.nth(number)
+        canvas.scroll_into_view_if_needed()
+        assert canvas.evaluate(INKED) > 200
+    canvases.first.scroll_into_view_if_needed()
+    page.screenshot(path=screenshots / "dagster-plots.png")
+
+
+def test_an_asset_shows_its_figures_as_metadata(page, screenshots):
+    page.goto("/assets/enriched_companies?view=overview")
+    for label in ("ledger/match_rate", "ledger/precision", "ledger/recall", "ledger/peak_increase_mib"):
+        page.get_by_text(label).first.wait_for()
+    page.screenshot(path=screenshots / "dagster-asset.png")
