@@ -21,6 +21,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ledger.store.files import sync_directory
+
 CURRENT: Final = "current"
 _VERSIONS: Final = "versions"
 _DIGEST_CHARACTERS: Final = 16
@@ -75,11 +77,11 @@ def _write_version(files: Mapping[str, bytes], version: Path) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-        _sync(draft)
+        sync_directory(draft)
         # Another publisher of the same content may have been faster; its version is as good as ours.
         with contextlib.suppress(FileExistsError, OSError) if version.is_dir() else contextlib.nullcontext():
             draft.rename(version)
-        _sync(version.parent)
+        sync_directory(version.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -92,7 +94,7 @@ def _switch(target: Path, version: Path) -> None:
         link.replace(target / CURRENT)
     finally:
         link.unlink(missing_ok=True)
-    _sync(target)
+    sync_directory(target)
 
 
 def _forget(target: Path, keep: int) -> None:
@@ -101,11 +103,3 @@ def _forget(target: Path, keep: int) -> None:
     versions = sorted((target / _VERSIONS).glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for version in [path for path in versions if path.resolve() != current][max(keep - 1, 0) :]:
         shutil.rmtree(version, ignore_errors=True)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -39,16 +39,12 @@ def events(
 
     from ledger.events import KINDS
     from ledger.events.codec import from_table
+    from ledger.names import no_such
     from ledger.store.filter import select
 
     for kind in kinds:
         if kind not in KINDS:
-            import difflib
-
-            close = difflib.get_close_matches(kind, KINDS, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"kinds are {', '.join(KINDS)}"
-            message = f"there is no event kind {kind!r}; {hint}"
-            raise click.BadParameter(message, param_hint="--kind")
+            raise click.BadParameter(no_such("event kind", kind, KINDS), param_hint="--kind")
     store = open_ledger(ledger_uri)
     query = query_of(store, narrowed, kinds=kinds, streams=streams)
     known = store.batch_keys()

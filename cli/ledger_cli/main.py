@@ -6,7 +6,6 @@ Rules:
   ``--debug`` shows the traceback.
 """
 
-import difflib
 import importlib
 import os
 import sys
@@ -16,6 +15,7 @@ import click
 
 from ledger import __version__
 from ledger.errors import LedgerError
+from ledger.names import no_such
 from ledger_cli import exit_codes
 from ledger_cli.hidden_pandas import hide_pandas
 
@@ -55,10 +55,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command to call; a name that does not exist is told with the one that was probably meant."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"commands are {', '.join(COMMANDS)}"
-            message = f"there is no command {args[0]!r}; {hint}"
-            raise click.UsageError(message, ctx)
+            raise click.UsageError(no_such("command", args[0], COMMANDS), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 
 import dagster as dg
 
-from ledger.dagster.location import no_such, reconstructable_job, resolve_job
+from ledger.dagster.location import reconstructable_job, resolve_job
 from ledger.dagster.session import Session, open_run, open_session, run_started
 from ledger.dagster.span import close_abandoned
 from ledger.dagster.step import LAUNCH_TAG
@@ -21,6 +21,7 @@ from ledger.errors import ConfigurationError
 from ledger.events import Event, MetricMeasured, RunFinished, run_stream
 from ledger.measure import run_probe
 from ledger.metrics import lookup
+from ledger.names import no_such
 from ledger.projections.runs import QUERY_KINDS, runs
 from ledger.service.recorder import StreamRecorder
 from ledger.store.protocol import EventQuery

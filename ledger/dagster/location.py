@@ -7,10 +7,8 @@ Rules:
   ``dagster job execute`` uses; a test runs both kinds in several processes.
 """
 
-import difflib
 import importlib
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,6 +16,7 @@ import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 
 from ledger.errors import ConfigurationError
+from ledger.names import no_such
 
 
 def job_names(module: str) -> tuple[str, ...]:
@@ -63,15 +62,6 @@ def reconstructable_job(module: str, job_name: str) -> ReconstructableJob:
     attribute, _ = _load(module)
     repository = ReconstructableRepository.for_module(module, attribute, working_directory=str(Path.cwd()))
     return repository.get_reconstructable_job(job_name)
-
-
-def no_such(what: str, name: str, known: Iterable[str]) -> str:
-    """Return the sentence for a name that does not exist."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"there is no {what} {name!r}; did you mean {close[0]!r}?"
-    return f"there is no {what} {name!r}; known are {', '.join(names[:20]) or 'none'}"
 
 
 def _load(module: str) -> tuple[str, dg.Definitions]:

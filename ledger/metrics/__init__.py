@@ -6,13 +6,13 @@ Rules:
 - Names carry their unit (``_s``, ``_bytes``); ratios are spelled as the field does (``match_rate``).
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
 from ledger.errors import ConfigurationError
+from ledger.names import did_you_mean
 from ledger.units import BYTES, COUNT, RATIO, ROWS, ROWS_PER_SECOND, SECONDS, UNITS
 
 Direction = Literal["lower_is_better", "higher_is_better", "neutral"]
@@ -118,8 +118,8 @@ def lookup(registry: MetricRegistry, name: str) -> Metric:
     """
     metric = registry.get(name)
     if metric is None:
-        close = difflib.get_close_matches(name, registry, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        meant = did_you_mean(name, registry)
+        hint = f" (did you mean {meant!r}?)" if meant else ""
         message = (
             f"metric {name!r} is not declared{hint}; declare it with"
             f" Metric({name!r}, unit, direction, kind, description) in @tracked(metrics=[...]) or under"

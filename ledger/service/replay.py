@@ -1,6 +1,5 @@
 """Replays a ledger into what people look at: the projections, and the story of one run."""
 
-import difflib
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,10 +20,12 @@ from ledger.events import (
     RecordedEvent,
 )
 from ledger.events.codec import from_table
+from ledger.names import no_such
 from ledger.projections import alerts, attempts, checks, runs, samples
 from ledger.store.protocol import EventQuery, LedgerStore
 
 LATEST: Final = "latest"
+_HERE: Final = "in the ledger"
 SUMMARY_METRICS: Final = ("duration_s", "peak_increase_bytes", "records_per_s", "match_rate", "precision", "recall")
 _STORY_KINDS: Final = (
     "configuration_resolved",
@@ -109,7 +110,7 @@ def find_run(store: LedgerStore, name: str) -> str:
     if matches:
         message = f"{name!r} is the beginning of {len(matches)} runs ({', '.join(matches[:5])}); give more of the id"
         raise ConfigurationError(message)
-    raise ConfigurationError(no_such("run", name, ids))
+    raise ConfigurationError(no_such("run", name, ids, _HERE))
 
 
 def _latest(started: pa.Table) -> str:
@@ -150,7 +151,7 @@ def check_names(store: LedgerStore, query: EventQuery) -> None:
             known = pc.unique(store.read(EventQuery(columns=(column,))).column(column).drop_null()).to_pylist()
             for name in wanted:
                 if name not in known:
-                    raise ConfigurationError(no_such(what, name, known))
+                    raise ConfigurationError(no_such(what, name, known, _HERE))
     for run_id in query.run_ids:
         find_run(store, run_id)
 
@@ -160,15 +161,6 @@ def events_after(store: LedgerStore, known: frozenset[str]) -> tuple[list[Record
     keys = store.batch_keys()
     new = keys - known
     return (list(from_table(store.read_batches(new))) if new else []), keys
-
-
-def no_such(what: str, name: str, known: Iterable[str]) -> str:
-    """Return the sentence for a name the ledger does not hold."""
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    if close:
-        return f"there is no {what} {name!r} in the ledger; did you mean {close[0]!r}?"
-    return f"there is no {what} {name!r} in the ledger; it holds {', '.join(names[:12]) or 'none'}"
 
 
 def _of(events: pa.Table, kinds: tuple[str, ...]) -> pa.Table:

@@ -7,8 +7,7 @@ Rules:
 - Text from the environment or the command line is read as YAML: numbers, lists and ``true`` mean what they look like.
 """
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from ledger.errors import ConfigurationError
+from ledger.names import no_such
 from ledger.settings.model import Settings
 
 ENV_PREFIX: Final = "DAGSTER_LEDGER_"
@@ -131,13 +131,7 @@ def _placed(node: yaml.MappingNode, values: Mapping[str, Any], name: str) -> dic
 
 def _unknown(name: str, source: str) -> str:
     """Return the sentence for a setting that does not exist."""
-    close = difflib.get_close_matches(name, _spellings(), n=1, cutoff=0.6)
-    hint = f"; did you mean {close[0]!r}?" if close else f"; settings are {', '.join(sorted(Settings.model_fields))}"
-    return f"{source}: there is no setting {name!r}{hint}"
-
-
-def _spellings() -> Iterable[str]:
-    return tuple(Settings.model_fields)
+    return f"{source}: {no_such('setting', name, Settings.model_fields)}"
 
 
 def _invalid(detail: Any, known: Mapping[str, Placed]) -> str:  # noqa: ANN401 - pydantic's error record

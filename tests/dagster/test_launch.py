@@ -146,7 +146,7 @@ def test_an_interrupted_run_is_canceled(location, ledger):
     ("wanted", "sentence"),
     [
         ({"job": "nightyl"}, "there is no job 'nightyl'; did you mean 'nightly'?"),
-        ({"job": "zzz"}, "known are breaks, daily, fixed, nightly, stops, unseen"),
+        ({"job": "zzz"}, "known: breaks, daily, fixed, nightly, stops, unseen"),
         ({"job": "nightly", "assets": ("compnies",)}, "there is no asset 'compnies'; did you mean 'companies'?"),
         ({"job": "daily", "partition": "mno"}, "there is no partition 'mno'; did you mean 'mon'?"),
         ({"job": "nightly", "partition": "mon"}, "job 'nightly' has no partitions; leave --partition away"),
