@@ -7,8 +7,8 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ledger.dagster import current_settings
 from ledger.errors import ConfigurationError
-from ledger.service.locate import load_settings
 
 
 class ParquetIOManager(dg.ConfigurableIOManager):
@@ -33,7 +33,7 @@ class ParquetIOManager(dg.ConfigurableIOManager):
 
     def _path(self, context: dg.OutputContext | dg.InputContext) -> Path:
         """Return the file of an asset."""
-        place = Path(load_settings().settings.output_dir) / "stages"
+        place = Path(current_settings().output_dir) / "stages"
         parts = [*context.asset_key.path]
         if context.has_asset_partitions:
             parts.append(context.asset_partition_key)

@@ -5,8 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from assets.quality import QualityReport, write_report
-from ledger.dagster import current_span
-from ledger.service.locate import load_settings
+from ledger.dagster import current_settings, current_span
 
 _RATIOS = ("match_rate", "precision", "recall", "mean_confidence", "calibration_error")
 _COUNTS = ("matched_rows", "unmatched_rows", "labelled_rows", "duplicate_rows")
@@ -34,7 +33,7 @@ def record_quality(report: QualityReport) -> None:
 
 def save_report(report: QualityReport, asset: str) -> Path:
     """Write the quality report of an asset as a file and return where it is."""
-    path = Path(load_settings().settings.output_dir) / "quality" / f"{asset}.json"
+    path = Path(current_settings().output_dir) / "quality" / f"{asset}.json"
     write_report(report, path)
     return path
 

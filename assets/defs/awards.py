@@ -9,8 +9,7 @@ from assets.matching.spec import Identifier, MatchSpec
 from assets.measured import record_quality, record_size, save_report
 from assets.quality import score
 from assets.sources import registry_identifiers
-from ledger.dagster import current_span, tracked
-from ledger.service.locate import load_settings
+from ledger.dagster import current_settings, current_span, tracked
 
 GROUP = "awards"
 _IDENTIFIERS = tuple(Identifier(kind, kind) for kind in ("uei", "duns", "cage"))
@@ -45,7 +44,7 @@ def generated_awards(config: Sizes) -> tuple[pa.Table, pa.Table, pa.Table]:
 @tracked
 def enriched_awards(awards: pa.Table, award_registry: pa.Table, award_truth: pa.Table) -> pa.Table:
     """Every award with the company it names: UEI, DUNS, CAGE, exact name, similar name."""
-    settings = load_settings().settings
+    settings = current_settings()
     matches = enrich(
         awards,
         award_registry.select(["key", "name"]),

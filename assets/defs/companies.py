@@ -13,8 +13,7 @@ from assets.measured import record_quality, record_size, save_report
 from assets.publish import publish
 from assets.quality import QualityReport, score
 from assets.sources import DATA, read_table
-from ledger.dagster import current_span, tracked
-from ledger.service.locate import load_settings
+from ledger.dagster import current_settings, current_span, tracked
 
 GROUP = "companies"
 _IDENTIFIERS = (Identifier("isin", "isin"),)
@@ -113,7 +112,7 @@ def company_profile(enriched_companies: pa.Table, registrants: pa.Table) -> pa.T
 @tracked
 def published_companies(enriched_companies: pa.Table, company_profile: pa.Table) -> dg.MaterializeResult[None]:
     """The enriched companies and their profile, published as one version that readers see whole or not at all."""
-    target = Path(load_settings().settings.output_dir) / "published" / "companies"
+    target = Path(current_settings().output_dir) / "published" / "companies"
     version = publish({"companies": enriched_companies, "profile": company_profile}, target)
     span = current_span()
     span.rows(rows_in=enriched_companies.num_rows, rows_out=enriched_companies.num_rows)
@@ -127,7 +126,7 @@ def _match(
     companies: pa.Table, registrants: pa.Table, identifiers: pa.Table | None, columns: tuple[Identifier, ...]
 ) -> pa.Table:
     """Return the matches of the companies with the settings that hold."""
-    settings = load_settings().settings
+    settings = current_settings()
     spec = MatchSpec(columns, low_confidence_threshold=settings.low_confidence_threshold)
     names = registrants.select(["cik", "name"]).rename_columns(["key", "name"])
     source = companies.select(["row", "name", "isin"])

@@ -8,8 +8,7 @@ from assets.matching.spec import MatchSpec
 from assets.measured import record_quality, record_size, save_report
 from assets.quality import score
 from assets.sources import SourceConfig, identifiers_of, read_table, registry_identifiers
-from ledger.dagster import current_span, tracked
-from ledger.service.locate import load_settings
+from ledger.dagster import current_settings, current_span, tracked
 
 
 class Column(dg.Config):
@@ -41,7 +40,7 @@ def enriched_source(config: Source) -> pa.Table:
     registry = read_table(wanted.registry, (wanted.key_column, wanted.name_column))
     if "row" not in source.column_names:
         source = source.append_column("row", pa.array(range(source.num_rows), pa.int64()))
-    settings = load_settings().settings
+    settings = current_settings()
     names = registry.select([wanted.key_column, wanted.name_column]).rename_columns(["key", "name"])
     kinds = tuple(dict.fromkeys(identifier.registry_kind for identifier in identifiers))
     spec = MatchSpec(

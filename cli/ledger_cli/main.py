@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "samples": ("ledger_cli.samples:samples", "Give measured values: one per asset, metric and run."),
     "events": ("ledger_cli.events:events", "List the events themselves, or follow them as they come."),
     "ledger": ("ledger_cli.ledger:ledger", "Look after the ledger: its size, and runs that were killed."),
+    "config": ("ledger_cli.config:config", "Look at the configuration: what holds, and why."),
     "doctor": ("ledger_cli.doctor:doctor", "Check machine, configuration and ledger, and say what to do."),
     "completion": ("ledger_cli.completion:completion", "Print the completion script of a shell."),
 }

@@ -46,6 +46,18 @@ def ledger_option(command: F) -> F:
     )(command)
 
 
+def settings_options(command: F) -> F:
+    """Add ``--set`` (as ``words``) and ``--env``."""
+    for option in (
+        click.option(
+            "--env", metavar="NAME", help="Lay config/NAME.yaml over config/base.yaml. [default: $DAGSTER_LEDGER_ENV]"
+        ),
+        click.option("--set", "words", multiple=True, metavar="KEY=VALUE", help="Override a setting; may be repeated."),
+    ):
+        command = option(command)
+    return command
+
+
 def format_option(*names: str) -> Callable[[F], F]:
     """Add ``--format`` with these names, the first of them the default."""
     return click.option("--format", "form", type=click.Choice(names), default=names[0], show_default=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger_cli import exit_codes
-from ledger_cli.options import format_option, ledger_option
+from ledger_cli.options import format_option, ledger_option, settings_options
 
 if TYPE_CHECKING:
     from ledger.store.protocol import LedgerStore
@@ -45,31 +45,39 @@ def _tags(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) ->
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Dagster run configuration, YAML.",
 )
+@settings_options
 @click.option("--keep-going", is_flag=True, help="With several runs: go on after one that failed.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("-v", "--verbose", is_flag=True, help="Print Dagster's log afterwards.")
 @ledger_option
 @format_option("table", "json")
 def run(
-    *, runs: int, keep_going: bool, quiet: bool, verbose: bool, ledger_uri: str | None, form: str, **wanted: Any
+    *,
+    runs: int,
+    keep_going: bool,
+    quiet: bool,
+    verbose: bool,
+    words: tuple[str, ...],
+    env: str | None,
+    ledger_uri: str | None,
+    form: str,
+    **wanted: Any,
 ) -> int:
     """Run a pipeline, record it in the ledger, and show what it took.
 
     Each run is a process of its own. Progress goes to the error stream, the result to the standard output.
     """
-    from ledger.service.locate import ledger_uri as locate
     from ledger.service.locate import project_directory
     from ledger.store import open_store
 
     project = project_directory()
-    place = locate(ledger_uri)
+    place, tags = _configured(words, env, ledger_uri)
+    wanted["tags"] |= tags
     specification = _specification(project, wanted)
     home = _home(project)
     store = open_store(place, create=True)
     _reconcile(store, quiet=quiet)
     environment = os.environ | {"DAGSTER_HOME": str(home)}
-    if ledger_uri is not None:
-        environment["DAGSTER_LEDGER_URI"] = place
     done: list[str] = []
     code = exit_codes.DONE
     for number in range(runs):
@@ -89,6 +97,21 @@ def run(
                 break
     _report(store, done, form)
     return code
+
+
+def _configured(words: tuple[str, ...], env: str | None, ledger_uri: str | None) -> tuple[str, dict[str, str]]:
+    """Return where the ledger is, and the tags that carry what was overridden to the steps of the run."""
+    from ledger.service.locate import load_settings
+    from ledger.service.overrides import override_tags
+    from ledger.settings import Placed, from_words
+
+    flags = from_words(words, "--set")
+    if ledger_uri is not None:
+        flags["ledger_uri"] = Placed(ledger_uri, "--ledger")
+    place = load_settings(flags, env=env).settings.ledger_uri
+    if "ledger_uri" in flags:  # What a person typed is meant from here, wherever the steps run.
+        flags["ledger_uri"] = Placed(place, flags["ledger_uri"].source)
+    return place, override_tags(flags, env)
 
 
 def _specification(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:

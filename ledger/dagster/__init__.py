@@ -5,7 +5,7 @@
 
 from ledger.dagster.resource import LedgerResource
 from ledger.dagster.rewrap import track_definitions
-from ledger.dagster.span import current_span, tracked_span
+from ledger.dagster.span import current_settings, current_span, tracked_span
 from ledger.dagster.tracked import tracked
 
-__all__ = ["LedgerResource", "current_span", "track_definitions", "tracked", "tracked_span"]
+__all__ = ["LedgerResource", "current_settings", "current_span", "track_definitions", "tracked", "tracked_span"]

@@ -14,6 +14,7 @@ from typing import Final
 import dagster as dg
 
 from ledger.dagster.location import reconstructable_job, resolve_job
+from ledger.dagster.run_settings import settings_of
 from ledger.dagster.session import Session, open_run, open_session, run_started
 from ledger.dagster.span import close_abandoned
 from ledger.dagster.step import LAUNCH_TAG
@@ -80,7 +81,7 @@ def execute(launch: Launch) -> LaunchResult:
         ConfigurationError: A name is wrong, or the job cannot be run like that.
         StoreError: The ledger cannot be written.
     """
-    session = open_session()
+    session = open_session(resolved=settings_of(launch.tags))
     job = resolve_job(launch.module, launch.job)
     selection = _selection(job, launch.assets)
     run_config = _run_config(launch)

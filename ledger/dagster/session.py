@@ -1,6 +1,5 @@
 """What a process needs once to track any number of spans: settings, store, code version."""
 
-import contextlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Final
 import dagster as dg
 
 from ledger.dagster.step import LAUNCH_TAG
-from ledger.errors import ConflictError
+from ledger.errors import ConflictError, StoreError
 from ledger.events import ConfigurationResolved, RunStarted, run_stream
 from ledger.git import CodeState, code_state
 from ledger.measure import run_probe
@@ -102,23 +101,28 @@ def probe(run_id: str) -> float | None:
     return run_probe()
 
 
-def open_run(session: Session, started: RunStarted, run_config: Mapping[str, object]) -> None:
-    """Append *started* and the configuration to the run's stream, unless somebody was first."""
+def open_run(session: Session, started: RunStarted, run_config: Mapping[str, object]) -> bool:
+    """Append *started* and the configuration to the run's stream, unless somebody was first; return who was."""
     run_id = started.run_id or ""
     if (session.store.uri, run_id) in _SEEN.runs:
-        return
+        return False
     resolved = session.resolved
     configuration = ConfigurationResolved(
         run_id=run_id,
         digest=settings_digest(resolved, dict(run_config)),
-        values=resolved.settings.model_dump(mode="json"),
+        values=resolved.shown(),
         sources=dict(resolved.sources),
     )
     recorder = StreamRecorder(session.store, run_stream(run_id), registry=session.registry)
-    # A conflict means that another step of the run, in another process, said it first.
-    with contextlib.suppress(ConflictError):
-        recorder.record(started, configuration)
     _SEEN.runs.add((session.store.uri, run_id))
+    try:
+        recorder.record(started, configuration)
+    except ConflictError:
+        return False  # Another step of the run, in another process, said it first.
+    except StoreError:
+        _SEEN.runs.discard((session.store.uri, run_id))
+        raise
+    return True
 
 
 @cache

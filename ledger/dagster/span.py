@@ -21,14 +21,16 @@ import dagster as dg
 from ledger.dagster.checks import plain_json
 from ledger.dagster.resource import resource_uri
 from ledger.dagster.results import Outcome
+from ledger.dagster.run_settings import settings_of, tell_overrides
 from ledger.dagster.session import Session, open_run, open_session, probe, run_started, unrecorded_session
 from ledger.dagster.step import AnyContext, Step, asset_code_version, current_step, planned_assets, will_retry
 from ledger.errors import ConfigurationError, LedgerError
 from ledger.events import asset_stream
 from ledger.metrics import Metric
-from ledger.service.locate import load_settings, settings_digest
+from ledger.service.locate import settings_digest
 from ledger.service.recorder import StreamRecorder
 from ledger.service.span import AssetSpan, SpanHeader, SpanOptions
+from ledger.settings import Settings
 
 _OPEN: Final[dict[tuple[str, str, int], "_Opened"]] = {}
 
@@ -47,6 +49,22 @@ def current_span() -> AssetSpan:
         )
         raise ConfigurationError(message)
     return opened.outcome.span
+
+
+def current_settings(context: AnyContext | None = None) -> Settings:
+    """Return the settings that hold here: those of the run inside of one, else of environment, files and defaults.
+
+    Args:
+        context: Dagster's context; needed only in threads that Dagster did not start.
+
+    Raises:
+        ConfigurationError: A layer holds something wrong.
+    """
+    step = current_step(context)
+    if step is None:
+        return settings_of({}).settings
+    opened = _OPEN.get(step.key)
+    return opened.settings if opened else settings_of(step.context.run.tags).settings
 
 
 def close_abandoned(run_id: str | None = None) -> None:
@@ -98,12 +116,17 @@ def tracked_span(
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A started span, what to do when its ledger refuses, and who opened it."""
+    """A started span, the settings that hold for it, and who opened it."""
 
     outcome: Outcome
-    only_warn: bool
+    settings: Settings
     pid: int
     thread: int
+
+    @property
+    def only_warn(self) -> bool:
+        """Whether a ledger that refuses is no reason to fail."""
+        return self.settings.on_ledger_error == "warn"
 
     @property
     def step(self) -> Step:
@@ -134,20 +157,21 @@ def _close_if_mine(pid: int) -> None:
 
 def _open(step: Step, ledger_uri: str | None, metrics: Iterable[Metric]) -> _Opened:
     """Return a started span; where the ledger refuses and only a warning is wanted, one that records nowhere."""
-    resolved = load_settings()
-    only_warn = resolved.settings.on_ledger_error == "warn"
+    resolved = settings_of(step.context.run.tags)
     try:
         session = open_session(ledger_uri, metrics, resolved)
-        open_run(session, run_started(step.context.run, planned_assets(step.context)), step.context.run.run_config)
+        run = step.context.run
+        if open_run(session, run_started(run, planned_assets(step.context)), run.run_config):
+            tell_overrides(step.context, resolved)
         span = _span(step, session)
         span.start(probe_s=probe(step.run_id))
     except LedgerError as error:
-        if not only_warn:
+        if resolved.settings.on_ledger_error == "fail":
             raise
         step.context.log.warning("dagster-ledger: not recorded: %s", error)
         span = _span(step, unrecorded_session(metrics, resolved))
         span.start()
-    return _Opened(Outcome(step, span), only_warn, os.getpid(), threading.get_ident())
+    return _Opened(Outcome(step, span), resolved.settings, os.getpid(), threading.get_ident())
 
 
 def _span(step: Step, session: Session) -> AssetSpan:

@@ -4,6 +4,7 @@ Rules:
 - The project is the nearest directory, from the working directory upwards, that holds ``config/base.yaml``; without
   one it is the working directory.
 - ``DAGSTER_LEDGER_CONFIG`` names another file than ``config/base.yaml``.
+- ``DAGSTER_LEDGER_ENV`` names an environment: the file of that name beside the base file is laid over it.
 - A relative place written in a file, or a default, is meant from the project; one typed by a person (flag, variable)
   from the working directory.
 """
@@ -16,10 +17,13 @@ from typing import Final
 
 from ledger.errors import ConfigurationError
 from ledger.events.codec import canonical_json
+from ledger.names import no_such
 from ledger.settings import Placed, Resolved, parse_yaml, resolve
 
 _CONFIG: Final = Path("config") / "base.yaml"
 _CONFIG_VARIABLE: Final = "DAGSTER_LEDGER_CONFIG"
+_NOT_COMPARED: Final = frozenset({"ledger_uri", "output_dir", "notify_webhook_urls", "notify_commands"})
+ENV_VARIABLE: Final = "DAGSTER_LEDGER_ENV"
 
 
 def project_directory(start: Path | None = None) -> Path:
@@ -32,12 +36,17 @@ def project_directory(start: Path | None = None) -> Path:
 
 
 def load_settings(
-    flags: Mapping[str, Placed] | None = None, *, environ: Mapping[str, str] | None = None, start: Path | None = None
+    flags: Mapping[str, Placed] | None = None,
+    *,
+    env: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    start: Path | None = None,
 ) -> Resolved:
     """Return the settings that hold here, with places made absolute.
 
     Args:
         flags: Values given on the command line.
+        env: Environment whose file is laid over the base file; ``DAGSTER_LEDGER_ENV`` when ``None``.
         environ: Environment variables, by default those of the process.
         start: Where to look for the project from.
 
@@ -48,8 +57,11 @@ def load_settings(
     project = project_directory(start)
     named = variables.get(_CONFIG_VARIABLE)
     path = Path(named) if named else project / _CONFIG
-    layers = [parse_yaml(_read(path), _display(path, project))] if named or path.is_file() else []
-    resolved = resolve(layers, variables, flags)
+    files = [path] if named or path.is_file() else []
+    chosen = env or variables.get(ENV_VARIABLE)
+    if chosen:
+        files.append(_overlay(path, chosen, project))
+    resolved = resolve([parse_yaml(_read(file), _display(file, project)) for file in files], variables, flags)
     absolute = {
         name: _absolute(getattr(resolved.settings, name), resolved.sources[name], project, start or Path.cwd())
         for name in ("ledger_uri", "output_dir")
@@ -65,9 +77,22 @@ def ledger_uri(flag: str | None = None) -> str:
 
 def settings_digest(resolved: Resolved, run_config: Mapping[str, object] | None = None) -> str:
     """Return SHA-256 (hex) over what makes two runs comparable: settings without places, and the run configuration."""
-    values = resolved.settings.model_dump(mode="json", exclude={"ledger_uri", "output_dir"})
+    values = {name: value for name, value in resolved.shown().items() if name not in _NOT_COMPARED}
     text = canonical_json({"settings": values, "run_config": dict(run_config or {})})
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _overlay(base: Path, env: str, project: Path) -> Path:
+    """Return the file of an environment, which lies beside the base file.
+
+    Raises:
+        ConfigurationError: There is none of that name.
+    """
+    names = sorted(file.stem for file in base.parent.glob("*.yaml") if file.name != base.name)
+    if env not in names:
+        where = f"beside {_display(base, project)}"
+        raise ConfigurationError(no_such("environment", env, names, where))
+    return base.parent / f"{env}.yaml"
 
 
 def _read(path: Path) -> str:

@@ -1,6 +1,19 @@
 """Settings: the model, and how layers of them are resolved."""
 
-from ledger.settings.layers import Placed, Resolved, parse_yaml, resolve
+from ledger.settings.layers import SELECTORS, Placed, Resolved, from_words, parse_yaml, resolve
+from ledger.settings.limits import SEVERITIES, MetricLimit, Severity, severity_of
 from ledger.settings.model import Settings
 
-__all__ = ["Placed", "Resolved", "Settings", "parse_yaml", "resolve"]
+__all__ = [
+    "SELECTORS",
+    "SEVERITIES",
+    "MetricLimit",
+    "Placed",
+    "Resolved",
+    "Settings",
+    "Severity",
+    "from_words",
+    "parse_yaml",
+    "resolve",
+    "severity_of",
+]

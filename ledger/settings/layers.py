@@ -2,12 +2,14 @@
 
 Rules:
 - Precedence: command line > environment > file > default. The last file given wins over the ones before it.
+- Mappings are merged key by key, so that a file for one environment says only what differs; a setting is named by its
+  path, joined by dots.
 - Nothing is ignored: an unknown key or a misspelt ``DAGSTER_LEDGER_`` variable is an error, and all errors are told at
   once, each with its place and, where one is close, the name that was probably meant.
 - Text from the environment or the command line is read as YAML: numbers, lists and ``true`` mean what they look like.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,12 +17,17 @@ import yaml
 from pydantic import ValidationError
 
 from ledger.errors import ConfigurationError
+from ledger.metrics import BUILT_IN
 from ledger.names import no_such
-from ledger.settings.model import Settings
+from ledger.settings.model import SECRET_SETTINGS, Settings
 
 ENV_PREFIX: Final = "DAGSTER_LEDGER_"
+SELECTORS: Final = frozenset({"DAGSTER_LEDGER_CONFIG", "DAGSTER_LEDGER_ENV"})
+"""Variables that choose files; they are no settings themselves."""
+
+REDACTED: Final = "(secret)"
+DEFAULT: Final = "default"
 _ENV_ALIASES: Final = {"DAGSTER_LEDGER_URI": "ledger_uri"}
-_NOT_SETTINGS: Final = frozenset({"DAGSTER_LEDGER_CONFIG"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +40,26 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Settings with the source of every value."""
+    """Settings with the source of every value; in mappings, of every entry."""
 
     settings: Settings
     sources: Mapping[str, str]
 
     def overrides(self) -> dict[str, str]:
-        """Return the settings that came from the environment or the command line, with their source."""
+        """Return what came from the environment or the command line, with its source."""
         return {name: source for name, source in self.sources.items() if source.startswith(("$", "--"))}
+
+    def shown(self) -> dict[str, Any]:
+        """Return the values as plain JSON, secrets left out: what may be printed and recorded."""
+        values = self.settings.model_dump(mode="json", exclude_none=True)
+        return {name: REDACTED if name in SECRET_SETTINGS and value else value for name, value in values.items()}
+
+    def value_at(self, path: str) -> Any:  # noqa: ANN401 - whatever the setting is
+        """Return the shown value of a dotted path."""
+        found: Any = self.shown()
+        for part in path.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
 
 
 def resolve(
@@ -60,28 +79,31 @@ def resolve(
     """
     placed: dict[str, Placed] = {}
     for layer in (*files, from_environment(environ or {}), flags or {}):
-        placed |= layer
-    problems = [_unknown(name, entry.source) for name, entry in placed.items() if name not in Settings.model_fields]
-    known = {name: entry for name, entry in placed.items() if name in Settings.model_fields}
+        for path, entry in layer.items():
+            _put(placed, path, entry)
+    known = {path: entry for path, entry in placed.items() if _field(path) in Settings.model_fields}
+    problems = [_unknown(path, entry.source) for path, entry in placed.items() if path not in known]
+    problems += _unknown_metrics(known)
     try:
-        settings = Settings.model_validate({name: entry.value for name, entry in known.items()})
+        settings = Settings.model_validate(_nested(known))
     except ValidationError as error:
         problems += [_invalid(detail, known) for detail in error.errors()]
     if problems:
-        raise ConfigurationError("; ".join(problems))
-    sources = {name: known[name].source if name in known else "default" for name in Settings.model_fields}
-    return Resolved(settings, sources)
+        raise ConfigurationError("; ".join(dict.fromkeys(problems)))
+    given = {_field(path) for path in known}
+    sources = {name: DEFAULT for name in Settings.model_fields if name not in given}
+    sources |= {path: entry.source for path, entry in known.items()}
+    return Resolved(settings, {path: sources[path] for path in sorted(sources, key=_in_order)})
 
 
 def parse_yaml(text: str, name: str) -> dict[str, Placed]:
-    """Return the top-level values of a YAML file with file, line and column of each.
+    """Return the values of a YAML file, by dotted path, with file, line and column of each.
 
     Raises:
         ConfigurationError: The text is not YAML, not a mapping, or names a key twice.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
@@ -89,26 +111,47 @@ def parse_yaml(text: str, name: str) -> dict[str, Placed]:
         raise ConfigurationError(message) from error
     if node is None:
         return {}
-    if not isinstance(node, yaml.MappingNode) or not isinstance(values, dict):
+    if not isinstance(node, yaml.MappingNode):
         message = f"{name}: the file must be a mapping of settings (`chunk_size: 25000`)"
         raise ConfigurationError(message)
-    return _placed(node, values, name)
+    return dict(_leaves(node, name))
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Placed]:
     """Return the settings named by ``DAGSTER_LEDGER_`` variables."""
     found = {}
     for variable, text in sorted(environ.items()):
-        if variable.startswith(ENV_PREFIX) and variable not in _NOT_SETTINGS:
+        if variable.startswith(ENV_PREFIX) and variable not in SELECTORS:
             name = _ENV_ALIASES.get(variable, variable.removeprefix(ENV_PREFIX).lower())
-            found[name] = Placed(_scalar(name, text), f"${variable}")
+            found[name] = Placed(scalar(name, text), f"${variable}")
     return found
 
 
-def _scalar(name: str, text: str) -> Any:  # noqa: ANN401 - the setting's type decides
+def from_words(words: Sequence[str], source: str) -> dict[str, Placed]:
+    """Return the settings of ``key=value`` words, the value read as YAML, the key a dotted path.
+
+    Raises:
+        ConfigurationError: A word has no ``=``, or would put a secret where everybody can read it.
+    """
+    found = {}
+    for word in words:
+        path, equals, text = word.partition("=")
+        if not equals or not path:
+            message = f"{source} {word}: give it as key=value, for instance {source} chunk_size=5000"
+            raise ConfigurationError(message)
+        if _field(path) in SECRET_SETTINGS:
+            message = (
+                f"{source} {path}: a command line is read by others; set {ENV_PREFIX}{_field(path).upper()} instead"
+            )
+            raise ConfigurationError(message)
+        found[path] = Placed(scalar(path, text), source)
+    return found
+
+
+def scalar(path: str, text: str) -> Any:  # noqa: ANN401 - the setting's type decides
     """Return the value a text spells, text itself for settings that are text."""
-    field = Settings.model_fields.get(name)
-    if field is None or field.annotation is str:
+    field = Settings.model_fields.get(path)
+    if field is not None and field.annotation is str:
         return text
     try:
         return yaml.safe_load(text)
@@ -116,27 +159,94 @@ def _scalar(name: str, text: str) -> Any:  # noqa: ANN401 - the setting's type d
         return text
 
 
-def _placed(node: yaml.MappingNode, values: Mapping[str, Any], name: str) -> dict[str, Placed]:
-    """Return each value with the position of its key; a key written twice is an error."""
-    placed: dict[str, Placed] = {}
-    for key, _ in node.value:
+def _leaves(node: yaml.MappingNode, name: str, above: str = "") -> Iterator[tuple[str, Placed]]:
+    """Yield each value that is no mapping, with its path and the position of its key; a key twice is an error."""
+    seen: dict[str, str] = {}
+    for key, below in node.value:
         source = f"{name}:{key.start_mark.line + 1}:{key.start_mark.column + 1}"
-        if key.value in placed:
-            message = f"{source}: {key.value!r} is already set at {placed[key.value].source}; keep one of the two"
+        path = f"{above}{key.value}"
+        if path in seen:
+            message = f"{source}: {path!r} is already set at {seen[path]}; keep one of the two"
             raise ConfigurationError(message)
-        value = values[key.value]
-        placed[key.value] = Placed({} if value is None and key.value == "metrics" else value, source)
-    return placed
+        seen[path] = source
+        if isinstance(below, yaml.MappingNode) and below.value:
+            yield from _leaves(below, name, f"{path}.")
+        else:
+            value = _value(below)
+            yield path, Placed({} if value is None and _is_mapping(path) else value, source)
 
 
-def _unknown(name: str, source: str) -> str:
+def _value(node: yaml.Node) -> Any:  # noqa: ANN401 - whatever the file holds
+    """Return what a part of a file says."""
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _is_mapping(path: str) -> bool:
+    field = Settings.model_fields.get(path)
+    return field is not None and field.default_factory is dict
+
+
+def _put(placed: dict[str, Placed], path: str, entry: Placed) -> None:
+    """Place a value; what it replaces goes, be it above or below it, and mappings are placed entry by entry."""
+    if isinstance(entry.value, dict) and entry.value:
+        for name, value in entry.value.items():
+            _put(placed, f"{path}.{name}", Placed(value, entry.source))
+        return
+    for other in [other for other in placed if other.startswith(f"{path}.") or path.startswith(f"{other}.")]:
+        del placed[other]
+    placed[path] = entry
+
+
+def _nested(placed: Mapping[str, Placed]) -> dict[str, Any]:
+    """Return the values as the nested mapping that the model reads."""
+    values: dict[str, Any] = {}
+    for path, entry in placed.items():
+        *above, last = path.split(".")
+        here = values
+        for part in above:
+            here = here.setdefault(part, {})
+        here[last] = entry.value
+    return values
+
+
+def _field(path: str) -> str:
+    return path.partition(".")[0]
+
+
+def _in_order(path: str) -> tuple[int, str]:
+    """Return a sorting key: settings in the model's order, entries of a mapping by name."""
+    return list(Settings.model_fields).index(_field(path)), path
+
+
+def _unknown(path: str, source: str) -> str:
     """Return the sentence for a setting that does not exist."""
-    return f"{source}: {no_such('setting', name, Settings.model_fields)}"
+    return f"{source}: {no_such('setting', _field(path), Settings.model_fields)}"
+
+
+def _unknown_metrics(placed: Mapping[str, Placed]) -> list[str]:
+    """Return a sentence for each limit on a metric that nobody declares."""
+    parts = [(path.split("."), entry) for path, entry in placed.items()]
+    declared = {*BUILT_IN, *(words[1] for words, _ in parts if words[0] == "metrics" and len(words) > 1)}
+    return [
+        f"{entry.source}: {no_such('metric', words[2], declared)}"
+        for words, entry in parts
+        if words[0] == "limits" and len(words) > 2 and words[2] not in declared  # noqa: PLR2004 - limits, asset, metric
+    ]
 
 
 def _invalid(detail: Any, known: Mapping[str, Placed]) -> str:  # noqa: ANN401 - pydantic's error record
     """Return the sentence for a value that is out of range or of the wrong type."""
-    path = [str(part) for part in detail["loc"]]
-    entry = known.get(path[0]) if path else None
-    source = entry.source if entry else "settings"
-    return f"{source}: {'.'.join(path)} is {detail['input']!r}, but {detail['msg'][0].lower()}{detail['msg'][1:]}"
+    path = ".".join(str(part) for part in detail["loc"])
+    said = detail["msg"].removeprefix("Value error, ")
+    if not path:  # Several settings together.
+        return f"settings: {said}"
+    fitting = [
+        other for other in known if path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.")
+    ]
+    source = known[max(fitting, key=len)].source if fitting else "settings"
+    value = REDACTED if _field(path) in SECRET_SETTINGS else repr(detail["input"])
+    return f"{source}: {path} is {value}, but {said[0].lower()}{said[1:]}"

@@ -5,11 +5,16 @@ Rules:
 - Numbers carry their unit in the name.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ledger.metrics import Direction, Kind, Metric
+from ledger.settings.limits import ANY_ASSET, MetricLimit, Severity
+from ledger.units import MIB
+
+SECRET_SETTINGS: Final = frozenset({"notify_webhook_urls", "notify_commands"})
+"""Settings whose values are never shown or recorded: who knows a webhook's address may write to it."""
 
 
 class DeclaredMetric(BaseModel):
@@ -39,6 +44,45 @@ class Settings(BaseModel):
     low_confidence_threshold: Annotated[
         float, Field(ge=0.0, le=1.0, description="Confidence below which a link is refused.")
     ] = 0.75
+    memory_threshold_mb: Annotated[
+        int, Field(ge=64, le=16_777_216, description="MiB an asset may take before it is alerted.")
+    ] = 2048
+    timeout_seconds: Annotated[
+        float, Field(gt=0.0, le=604_800.0, description="Seconds an asset may run before it is stopped.")
+    ] = 300.0
+    match_rate_threshold: Annotated[
+        float, Field(ge=0.0, le=1.0, description="Least match rate; below it a gate closes.")
+    ] = 0.70
+    precision_threshold: Annotated[
+        float, Field(ge=0.0, le=1.0, description="Least precision; below it a gate closes.")
+    ] = 0.95
+    recall_threshold: Annotated[float, Field(ge=0.0, le=1.0, description="Least recall; below it a check warns.")] = (
+        0.85
+    )
+    limits: Annotated[
+        dict[str, dict[str, MetricLimit]],
+        Field(
+            default_factory=dict,
+            description="Limits that alert: asset (or `*`), metric, then max or min, in the metric's unit.",
+        ),
+    ]
+    alert_error_breach: Annotated[
+        float,
+        Field(ge=0.0, le=100.0, description="Size of a breach, relative to its limit, from which it is an error."),
+    ] = 0.10
+    alert_critical_breach: Annotated[
+        float,
+        Field(ge=0.0, le=100.0, description="Size of a breach, relative to its limit, from which it is critical."),
+    ] = 0.25
+    notify_webhook_urls: Annotated[
+        list[str], Field(default_factory=list, description="Addresses that get alerts, as Slack reads them.")
+    ]
+    notify_commands: Annotated[
+        list[str], Field(default_factory=list, description="Commands that get alerts as JSON on their input.")
+    ]
+    notify_min_severity: Annotated[
+        Severity, Field(description="Mildest alert that is told: warning, error or critical.")
+    ] = "warning"
     on_ledger_error: Annotated[
         Literal["fail", "warn"],
         Field(description="Whether an asset fails, or only warns, when the ledger cannot be written."),
@@ -60,3 +104,16 @@ class Settings(BaseModel):
             Metric(name, entry.unit, entry.direction, entry.kind, entry.description)
             for name, entry in sorted(self.metrics.items())
         )
+
+    def limits_of(self, asset: str) -> dict[str, MetricLimit]:
+        """Return the limits that hold for an asset, by metric: its own, then those of ``*``, then the thresholds."""
+        found = {"peak_rss_bytes": MetricLimit(max=self.memory_threshold_mb * MIB)}
+        found |= {"match_rate": MetricLimit(min=self.match_rate_threshold)}
+        return found | self.limits.get(ANY_ASSET, {}) | self.limits.get(asset, {})
+
+    @model_validator(mode="after")
+    def _bands_ascend(self) -> Self:
+        if self.alert_critical_breach < self.alert_error_breach:
+            message = "alert_critical_breach must not be below alert_error_breach"
+            raise ValueError(message)
+        return self
