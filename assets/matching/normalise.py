@@ -1,7 +1,7 @@
 """Normalisers as DuckDB macros: names and identifiers in one spelling, or refused with a reason.
 
 Rules:
-- A name: accents folded, lower case, punctuation gone, single letters joined (``a. t. & t.`` is ``att``), share
+- A name: accents folded, lower case, punctuation gone, pairs of single letters joined (``a. t. & t.`` and ``at&t`` are ``at t``), share
   classes and legal forms at the end removed, unless nothing would be left.
 - An identifier becomes its canonical spelling, or null. ``<kind>_problem`` says why it is null: ``missing``,
   ``malformed`` or ``placeholder``.
