@@ -12,8 +12,14 @@ ROWS = [
     {"row": 0, "key": "a", "method": "cusip", "confidence": 0.99, "identifier_type": "cusip"},
     {"row": 1, "key": "b", "method": "name_exact", "confidence": 0.98, "identifier_type": "name"},
     {"row": 2, "key": "x", "method": "name_similar", "confidence": 0.80, "identifier_type": "name"},
-    {"row": 3, "reason": "no similar name", "method": "unmatched", "identifier_type": "none", "refused": "duns:placeholder"},
-]  # fmt: skip
+    {
+        "row": 3,
+        "reason": "no similar name",
+        "method": "unmatched",
+        "identifier_type": "none",
+        "refused": "duns:placeholder",
+    },
+]
 
 
 def matches(rows) -> pa.Table:
