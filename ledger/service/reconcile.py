@@ -77,6 +77,8 @@ def _lost(store: LedgerStore, evidence: Evidence, clock: Clock) -> Iterator[tupl
     """Yield each lost attempt with all that it said."""
     for stream in open_streams(store):
         history = list(from_table(store.read(EventQuery(streams=(stream,)))))
+        if any(entry.event.KIND in END_KINDS for entry in history):
+            continue  # It ended, or somebody closed it, since the streams were listed.
         reason = _why_lost(history, evidence, clock)
         if reason is not None:
             first = history[0]
