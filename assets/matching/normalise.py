@@ -1,8 +1,8 @@
 """Normalisers as DuckDB macros: names and identifiers in one spelling, or refused with a reason.
 
 Rules:
-- A name: accents folded, lower case, punctuation gone, pairs of single letters joined (``a. t. & t.`` and ``at&t`` are ``at t``), share
-  classes and legal forms at the end removed, unless nothing would be left.
+- A name: accents folded, lower case, punctuation gone, pairs of single letters joined (``a. t. & t.`` and ``at&t`` are
+  ``at t``), share classes and legal forms at the end removed, unless nothing would be left.
 - An identifier becomes its canonical spelling, or null. ``<kind>_problem`` says why it is null: ``missing``,
   ``malformed`` or ``placeholder``.
 - CUSIP and ISIN: the CUSIP's check digit must hold (modulus 10 double-add-double, ANSI X9.6). DUNS: nine digits,
@@ -29,8 +29,7 @@ CREATE OR REPLACE TEMP MACRO words_of(s) AS
     '\\b(and|the)\\b', ' ', 'g'), ' +', ' ', 'g'));
 CREATE OR REPLACE TEMP MACRO joined_letters(s) AS regexp_replace(s, '\\b([a-z]) ([a-z])\\b', '\\1\\2', 'g');
 CREATE OR REPLACE TEMP MACRO bare_name(s) AS
-  regexp_replace(regexp_replace(joined_letters(words_of(s)), '( class [abc]| series [abc])$', ''),
-    '( ({_LEGAL_FORMS.replace(" ", "|")}))+$', '');
+  regexp_replace(joined_letters(words_of(s)), '( (class|series) [abc]| ({_LEGAL_FORMS.replace(" ", "|")}))+$', '');
 CREATE OR REPLACE TEMP MACRO normal_name(s) AS
   CASE WHEN bare_name(s) = '' THEN joined_letters(words_of(s)) ELSE bare_name(s) END;
 """
@@ -51,7 +50,7 @@ CREATE OR REPLACE TEMP MACRO cusip_value(s) AS
   CASE WHEN NOT repeated(letters_of(s)) THEN valid_cusip(letters_of(s)) END;
 CREATE OR REPLACE TEMP MACRO isin_raw(s) AS letters_of(s);
 CREATE OR REPLACE TEMP MACRO isin_value(s) AS
-  CASE WHEN regexp_full_match(letters_of(s), '(US|CA)[0-9A-Z]{{10}}') THEN valid_cusip(substr(letters_of(s), 3, 9)) END;
+  CASE WHEN regexp_full_match(letters_of(s), '(US|CA)[0-9A-Z]{{10}}') THEN cusip_value(substr(letters_of(s), 3, 9)) END;
 CREATE OR REPLACE TEMP MACRO duns_raw(s) AS regexp_replace(letters_of(s), '[^0-9]', '', 'g');
 CREATE OR REPLACE TEMP MACRO duns_value(s) AS
   CASE WHEN length(duns_raw(s)) BETWEEN 7 AND 9 AND NOT repeated(lpad(duns_raw(s), 9, '0'))
