@@ -3,7 +3,7 @@
 Rules:
 - Every row is a function of the seed and its own number, so the same rows come out whatever the size of the blocks.
 - The dirt is what federal award data has: typos, other legal forms, missing and corrupted identifiers, placeholders,
-  lost leading zeros, punctuation, companies that are not in the registry, repeated rows, accents.
+  lost leading zeros, punctuation, renamed companies, companies that are not in the registry, repeated rows, accents.
 """
 
 import argparse
@@ -45,6 +45,8 @@ _TAILS: Final = tuple(
 _FORMS: Final = ("Inc", "LLC", "Corp", "Co", "Ltd", "Incorporated", "L.L.C.", "Corporation", "")
 _UEI: Final = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 _PLACEHOLDERS: Final = ("000000000", "123456789", "999999999")
+_RENAMED: Final = 1 << 40
+"""Added to the number of a company, it gives another name: no registry is that large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def generate(awards: int, registry: int, seed: int = 1) -> Generated:
         "cage": _dirty(_cage(company, seed), original, seed, 30, missing=2),
     }
     table = pa.table(
-        {"row": rows.astype(np.int64), "name": _dirty_names(_names(company, seed), original, seed), **identifiers}
+        {"row": rows.astype(np.int64), "name": _dirty_names(_known_names(company, original, seed), original, seed)}
+        | identifiers
     )
     known = ~absent
     keys = [f"C{number:08d}" for number in company[known].tolist()]
@@ -122,6 +125,12 @@ def _names(company: Numbers, seed: int) -> list[str]:
     return [
         " ".join(filter(None, (head, middle, tail, str(number), form))) for head, middle, tail, number, form in parts
     ]
+
+
+def _known_names(company: Numbers, rows: Numbers, seed: int) -> list[str]:
+    """Return the names awards know companies by: the registered one, or for one in fifty one it had before."""
+    renamed = _draw(rows, seed, 42) % 50 == 0
+    return _names(company + np.where(renamed, _RENAMED, 0).astype(np.uint64), seed)
 
 
 def _uei(company: Numbers, seed: int) -> list[str]:

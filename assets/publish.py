@@ -6,7 +6,6 @@ Rules:
   it was; publishing the same content again changes nothing.
 """
 
-import contextlib
 import hashlib
 import io
 import json
@@ -53,7 +52,9 @@ def publish(tables: Mapping[str, pa.Table], target: Path, *, keep: int = 3) -> P
     manifest = (json.dumps({"files": digests}, indent=2, sort_keys=True) + "\n").encode()
     digest = hashlib.sha256(manifest).hexdigest()
     version = target / _VERSIONS / digest[:_DIGEST_CHARACTERS]
-    if not version.is_dir():
+    if version.is_dir():
+        os.utime(version)  # Its age counts from its latest publication, or it would go while readers have it.
+    else:
         _write_version(files | {"manifest.json": manifest}, version)
     _switch(target, version)
     _forget(target, keep)
@@ -78,9 +79,12 @@ def _write_version(files: Mapping[str, bytes], version: Path) -> None:
                 file.flush()
                 os.fsync(file.fileno())
         sync_directory(draft)
-        # Another publisher of the same content may have been faster; its version is as good as ours.
-        with contextlib.suppress(FileExistsError, OSError) if version.is_dir() else contextlib.nullcontext():
+        try:
             draft.rename(version)
+        except OSError:
+            # Another publisher of the same content may have been faster; its version is as good as ours.
+            if not version.is_dir():
+                raise
         sync_directory(version.parent)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

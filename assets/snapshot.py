@@ -66,9 +66,17 @@ def build(wheels: Path) -> dict[str, bytes]:
 
 def check(directory: Path = DATA) -> list[str]:
     """Return one sentence per committed file that is not what its provenance says."""
-    provenance = json.loads((directory / "provenance.json").read_text(encoding="utf-8"))
-    problems = []
-    for entry in provenance["snapshots"]:
+    try:
+        entries = json.loads((directory / "provenance.json").read_text(encoding="utf-8"))["snapshots"]
+    except (OSError, ValueError, KeyError) as error:
+        return [f"provenance.json cannot be read ({error!r}); restore it, or make the snapshot again"]
+    named = {entry["file"] for entry in entries}
+    problems = [
+        f"{path.name} is not in provenance.json; remove it, or make the snapshot again"
+        for path in sorted(directory.glob("*.parquet"))
+        if path.name not in named
+    ]
+    for entry in entries:
         path = directory / entry["file"]
         found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
         if found != entry["sha256"]:

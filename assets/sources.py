@@ -8,10 +8,12 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
-from assets.matching.spec import KINDS, Identifier
+from assets.matching.spec import KINDS, SOURCE_SCHEMA_ROW, Identifier
 from ledger.errors import ConfigurationError
 
 DATA: Final = Path(__file__).parent / "data"
+_SPELLABLE: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_null)
+"""Types whose values have one spelling as text."""
 
 
 class IdentifierColumn(BaseModel):
@@ -60,17 +62,79 @@ def read_table(place: str, columns: tuple[str, ...]) -> pa.Table:
         message = f"there is no file {path}; correct the path in the configuration of the source"
         raise ConfigurationError(message)
     try:
-        table = _read_csv(path) if path.suffix == ".csv" else pq.read_table(path)
+        table = _read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         message = (
-            f"{path} cannot be read as {path.suffix.lstrip('.') or 'Parquet'} ({str(error).splitlines()[0][:200]})"
+            f"{path} cannot be read as {path.suffix.lstrip('.') or 'Parquet'} ({str(error).splitlines()[0][:200]});"
+            " give a Parquet file, or a CSV file in UTF-8 named .csv"
         )
         raise ConfigurationError(message) from error
     missing = [column for column in columns if column not in table.column_names]
     if missing:
-        message = f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}"
+        message = (
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)};"
+            " correct the columns in the configuration of the source"
+        )
+        raise ConfigurationError(message)
+    repeated = [column for column in columns if table.column_names.count(column) > 1]
+    if repeated:
+        message = f"{path} has more than one column {', '.join(repeated)}; rename all but one"
         raise ConfigurationError(message)
     return table
+
+
+def with_text(table: pa.Table, place: str, columns: tuple[str, ...]) -> pa.Table:
+    """Return a table with these columns as text: whole numbers are spelled out, other types are refused.
+
+    Args:
+        table: Left untouched.
+        place: The file it comes from, for the message.
+        columns: Columns it has.
+
+    Raises:
+        ConfigurationError: A column holds neither text nor whole numbers; a float has lost what it was read from.
+    """
+    for column in columns:
+        values = table.column(column)
+        kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+        if not any(is_kind(kind) for is_kind in _SPELLABLE):
+            message = f"column {column} of {place} holds {kind}; store names and identifiers as text"
+            raise ConfigurationError(message)
+        table = table.set_column(table.column_names.index(column), column, values.cast(pa.string()))
+    return table
+
+
+def with_rows(table: pa.Table, place: str) -> pa.Table:
+    """Return a table with ``row``, its row numbers from 0.
+
+    Raises:
+        ConfigurationError: It has a column of that name that says something else.
+    """
+    numbers = pa.chunked_array([pa.array(range(table.num_rows), pa.int64())])
+    if SOURCE_SCHEMA_ROW not in table.column_names:
+        return table.append_column(SOURCE_SCHEMA_ROW, numbers)
+    if not table.column(SOURCE_SCHEMA_ROW).cast(pa.string()).equals(numbers.cast(pa.string())):
+        message = f"column row of {place} does not count the rows from 0; rename it, or leave it away"
+        raise ConfigurationError(message)
+    return table.set_column(table.column_names.index(SOURCE_SCHEMA_ROW), SOURCE_SCHEMA_ROW, numbers)
+
+
+def read_truth(place: str, key_column: str) -> pa.Table:
+    """Return ``row`` and ``key`` of the right answers.
+
+    Raises:
+        ConfigurationError: The file is unreadable, or a row is no number or answered twice.
+    """
+    table = with_text(read_table(place, (SOURCE_SCHEMA_ROW, key_column)), place, (SOURCE_SCHEMA_ROW, key_column))
+    try:
+        rows = table.column(SOURCE_SCHEMA_ROW).cast(pa.int64())
+    except pa.ArrowInvalid as error:
+        message = f"column row of {place} holds what is no row number ({error}); number the rows of the source from 0"
+        raise ConfigurationError(message) from error
+    if len(rows.unique()) != len(rows):
+        message = f"{place} answers {len(rows) - len(rows.unique())} rows more than once; leave one answer per row"
+        raise ConfigurationError(message)
+    return pa.table({"row": rows, "key": table.column(key_column)})
 
 
 def identifiers_of(config: SourceConfig) -> tuple[Identifier, ...]:

@@ -7,7 +7,15 @@ from assets.enrich import enrich
 from assets.matching.spec import MatchSpec
 from assets.measured import record_quality, record_size, save_report
 from assets.quality import score
-from assets.sources import SourceConfig, identifiers_of, read_table, registry_identifiers
+from assets.sources import (
+    SourceConfig,
+    identifiers_of,
+    read_table,
+    read_truth,
+    registry_identifiers,
+    with_rows,
+    with_text,
+)
 from ledger.dagster import current_settings, current_span, tracked
 
 
@@ -36,19 +44,17 @@ def enriched_source(config: Source) -> pa.Table:
     wanted = SourceConfig.model_validate(config.model_dump())
     identifiers = identifiers_of(wanted)
     named = tuple(identifier.column for identifier in identifiers)
-    source = read_table(wanted.source, (wanted.name_column, *named))
-    registry = read_table(wanted.registry, (wanted.key_column, wanted.name_column))
-    if "row" not in source.column_names:
-        source = source.append_column("row", pa.array(range(source.num_rows), pa.int64()))
+    kinds = tuple(dict.fromkeys(identifier.registry_kind for identifier in identifiers))
+    source = with_rows(_texts(wanted.source, (wanted.name_column, *named)), wanted.source)
+    registry = _texts(wanted.registry, (wanted.key_column, wanted.name_column, *kinds))
     settings = current_settings()
     names = registry.select([wanted.key_column, wanted.name_column]).rename_columns(["key", "name"])
-    kinds = tuple(dict.fromkeys(identifier.registry_kind for identifier in identifiers))
     spec = MatchSpec(
         identifiers, name_column=wanted.name_column, low_confidence_threshold=settings.low_confidence_threshold
     )
     matches = enrich(
         source,
-        names.set_column(0, "key", names.column("key").cast(pa.string())),
+        names,
         registry_identifiers(registry, wanted.key_column, kinds),
         spec,
         chunk_size=settings.chunk_size,
@@ -61,11 +67,13 @@ def enriched_source(config: Source) -> pa.Table:
     return matches
 
 
+def _texts(place: str, columns: tuple[str, ...]) -> pa.Table:
+    """Return a file whose named columns are text."""
+    return with_text(read_table(place, columns), place, columns)
+
+
 def _truth(wanted: SourceConfig) -> pa.Table:
     """Return the right answers, none where nobody knows them."""
     if wanted.truth is None:
         return pa.table({"row": pa.array([], pa.int64()), "key": pa.array([], pa.string())})
-    table = read_table(wanted.truth, ("row", wanted.key_column))
-    return pa.table(
-        {"row": table.column("row").cast(pa.int64()), "key": table.column(wanted.key_column).cast(pa.string())}
-    )
+    return read_truth(wanted.truth, wanted.key_column)

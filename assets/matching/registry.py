@@ -3,6 +3,7 @@
 Rules:
 - Word weights are inverse document frequencies as whole millionths, so that sums are exact and do not depend on the
   order in which threads add them.
+- An entry without a key can be linked to by nobody, and is left out.
 - An identifier that belongs to more than one key is ambiguous: it links nothing, and its use is counted.
 """
 
@@ -35,10 +36,11 @@ def prepare_registry(
         FROM (SELECT kind, key, CASE kind WHEN 'cusip' THEN cusip_value(value) WHEN 'duns' THEN duns_value(value)
                      WHEN 'uei' THEN uei_value(value) WHEN 'cage' THEN cage_value(value) END AS value
               FROM given_identifiers)
-        WHERE value IS NOT NULL GROUP BY kind, value;
+        WHERE value IS NOT NULL AND key IS NOT NULL GROUP BY kind, value;
         CREATE OR REPLACE TEMP TABLE registry_names AS
         SELECT row_number() OVER (ORDER BY key, name) AS entry, key, name
-        FROM (SELECT DISTINCT key, normal_name(name) AS name FROM given_names WHERE name IS NOT NULL)
+        FROM (SELECT DISTINCT key, normal_name(name) AS name FROM given_names
+              WHERE name IS NOT NULL AND key IS NOT NULL)
         WHERE name <> '';
         CREATE OR REPLACE TEMP TABLE registry_exact AS
         SELECT name, min(key) AS key, count(DISTINCT key) > 1 AS ambiguous FROM registry_names GROUP BY name;
