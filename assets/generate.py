@@ -79,7 +79,8 @@ def generate(awards: int, registry: int, seed: int = 1) -> Generated:
     }
     table = pa.table(
         {"row": rows.astype(np.int64), "name": _dirty_names(_known_names(company, original, seed), original, seed)}
-        | identifiers
+        | identifiers,
+        schema=_schema("row", pa.int64()),
     )
     known = ~absent
     keys = [f"C{number:08d}" for number in company[known].tolist()]
@@ -92,10 +93,16 @@ def generate(awards: int, registry: int, seed: int = 1) -> Generated:
                 "uei": _uei(companies, seed),
                 "duns": _duns(companies, seed),
                 "cage": _cage(companies, seed),
-            }
+            },
+            schema=_schema("key", pa.string()),
         ),
         truth=pa.table({"row": pa.array(rows[known].astype(np.int64)), "key": pa.array(keys, pa.string())}),
     )
+
+
+def _schema(first: str, kind: pa.DataType) -> pa.Schema:
+    """Return the columns of a table, whose types do not depend on which values happen to be there."""
+    return pa.schema([(first, kind), *((name, pa.string()) for name in ("name", "uei", "duns", "cage"))])
 
 
 def _draw(numbers: Numbers, seed: int, purpose: int) -> Numbers:

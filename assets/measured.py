@@ -8,7 +8,7 @@ from assets.quality import QualityReport, write_report
 from ledger.dagster import current_settings, current_span
 
 _RATIOS = ("match_rate", "precision", "recall", "mean_confidence", "calibration_error")
-_COUNTS = ("matched_rows", "unmatched_rows", "labelled_rows", "duplicate_rows")
+_COUNTS = ("scope_rows", "matched_rows", "unmatched_rows", "labelled_rows", "duplicate_rows")
 _BREAKDOWNS = (
     "confidence_rows",
     "identifier_type_rows",

@@ -6,6 +6,7 @@ Rules:
   it was; publishing the same content again changes nothing.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -106,4 +107,8 @@ def _forget(target: Path, keep: int) -> None:
     current = (target / CURRENT).resolve()
     versions = sorted((target / _VERSIONS).glob("[0-9a-f]*"), key=lambda path: path.stat().st_mtime, reverse=True)
     for version in [path for path in versions if path.resolve() != current][max(keep - 1, 0) :]:
-        shutil.rmtree(version, ignore_errors=True)
+        # It loses its name first: whoever publishes its content again must not find half of it.
+        with contextlib.suppress(OSError):
+            version.rename(version.with_name(f".gone-{uuid.uuid4().hex}"))
+    for gone in (target / _VERSIONS).glob(".gone-*"):
+        shutil.rmtree(gone, ignore_errors=True)

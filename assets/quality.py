@@ -1,8 +1,9 @@
 """Scores matches against withheld answers.
 
 Rules:
-- Match rate is links over rows. Precision is right links over links of rows whose answer is known; recall is right
-  links over rows whose answer is known. Rows without an answer count for the match rate alone.
+- Match rate is links over the rows in scope: those the registry is expected to know, by default all. Precision is right
+  links over links of rows whose answer is known; recall is right links over rows whose answer is known. Rows without
+  an answer count for the match rate alone.
 - A ratio over nothing is absent, never zero.
 """
 
@@ -25,11 +26,12 @@ class QualityReport:
 
     Attributes:
         rows: Rows that were to be linked.
+        scope_rows: Rows that the registry is expected to know.
         matched_rows: Rows that were.
         unmatched_rows: Rows that were not.
         labelled_rows: Rows whose right answer is known.
         duplicate_rows: Rows the source repeated, and that were left out before.
-        match_rate: 0 to 1, ``None`` without rows.
+        match_rate: Over the rows in scope, 0 to 1, ``None`` without any.
         precision: 0 to 1, ``None`` without scored links.
         recall: 0 to 1, ``None`` without labelled rows.
         mean_confidence: Over the links, ``None`` without any.
@@ -43,6 +45,7 @@ class QualityReport:
     """
 
     rows: int
+    scope_rows: int
     matched_rows: int
     unmatched_rows: int
     labelled_rows: int
@@ -60,14 +63,18 @@ class QualityReport:
     refused_identifiers: Mapping[str, int]
 
 
-def score(matches: pa.Table, truth: pa.Table, *, duplicate_rows: int = 0) -> QualityReport:
+def score(
+    matches: pa.Table, truth: pa.Table, *, duplicate_rows: int = 0, in_scope: pa.ChunkedArray | None = None
+) -> QualityReport:
     """Return the quality of links.
 
     Args:
         matches: In ``MATCH_SCHEMA``; left untouched.
         truth: ``row`` (int64) and ``key`` (text) of the rows whose answer is known, each row once.
         duplicate_rows: Rows the source repeated.
+        in_scope: Whether the registry is expected to know each row of ``matches`` (boolean); all when ``None``.
     """
+    expected = matches if in_scope is None else matches.filter(in_scope)
     answers = truth.select(["row", "key"]).rename_columns(["row", "answer"])
     judged = matches.join(answers, keys="row", join_type="left outer", use_threads=False)
     linked = judged.filter(pc.is_valid(judged.column("key")))
@@ -79,11 +86,12 @@ def score(matches: pa.Table, truth: pa.Table, *, duplicate_rows: int = 0) -> Qua
     refused = [word for text in matches.column("refused").drop_null().to_pylist() for word in text.split(" ")]
     return QualityReport(
         rows=matches.num_rows,
+        scope_rows=expected.num_rows,
         matched_rows=linked.num_rows,
         unmatched_rows=unlinked.num_rows,
         labelled_rows=labelled,
         duplicate_rows=duplicate_rows,
-        match_rate=_ratio(linked.num_rows, matches.num_rows),
+        match_rate=_ratio(expected.num_rows - expected.column("key").null_count, expected.num_rows),
         precision=_ratio(right, scored.num_rows),
         recall=_ratio(right, labelled),
         mean_confidence=pc.mean(linked.column("confidence")).as_py(),
@@ -101,8 +109,11 @@ def write_report(report: QualityReport, path: Path) -> None:
     """Write the report as JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(asdict(report), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(json.dumps(asdict(report), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _by_method(scored: pa.Table) -> dict[str, tuple[int, int, float]]:

@@ -10,6 +10,7 @@ from assets.measured import record_quality, record_size, save_report
 from assets.quality import score
 from assets.sources import registry_identifiers
 from ledger.dagster import current_settings, current_span, tracked
+from ledger.dagster.gates import QualityChecks, Results, at_least, unique
 
 GROUP = "awards"
 _IDENTIFIERS = tuple(Identifier(kind, kind) for kind in ("uei", "duns", "cage"))
@@ -40,9 +41,18 @@ def generated_awards(config: Sizes) -> tuple[pa.Table, pa.Table, pa.Table]:
     return made.awards, made.registry, made.truth
 
 
-@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="1")
+_CHECKS = QualityChecks(
+    "enriched_awards",
+    at_least("match_rate", "match_rate_threshold"),
+    at_least("precision", "precision_threshold"),
+    unique("row"),
+    at_least("recall", "recall_threshold", blocking=False),
+)
+
+
+@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="2", check_specs=_CHECKS.specs)
 @tracked
-def enriched_awards(awards: pa.Table, award_registry: pa.Table, award_truth: pa.Table) -> pa.Table:
+def enriched_awards(awards: pa.Table, award_registry: pa.Table, award_truth: pa.Table) -> Results:
     """Every award with the company it names: UEI, DUNS, CAGE, exact name, similar name."""
     settings = current_settings()
     matches = enrich(
@@ -57,4 +67,4 @@ def enriched_awards(awards: pa.Table, award_registry: pa.Table, award_truth: pa.
     record_quality(report)
     save_report(report, "enriched_awards")
     record_size(matches, rows_in=awards.num_rows)
-    return matches
+    yield from _CHECKS.results(matches)

@@ -14,9 +14,22 @@ from assets.publish import publish
 from assets.quality import QualityReport, score
 from assets.sources import DATA, read_table
 from ledger.dagster import current_settings, current_span, tracked
+from ledger.dagster.gates import QualityChecks, Results, at_least, at_most, required_columns, unique
 
 GROUP = "companies"
 _IDENTIFIERS = (Identifier("isin", "isin"),)
+_US_INDICES = ("DOW JONES", "NASDAQ 100", "S&P 100", "S&P 500", "S&P 600")
+"""Indices of companies that have to be registered with the SEC: what the match rate is a share of."""
+
+_CHECKS = QualityChecks(
+    "enriched_companies",
+    at_least("match_rate", "match_rate_threshold"),
+    at_least("precision", "precision_threshold"),
+    required_columns("row", "company_id", "name"),
+    unique("company_id"),
+    at_least("recall", "recall_threshold", blocking=False),
+    at_most("calibration_error", 0.05, blocking=False),
+)
 
 
 @dg.asset(group_name=GROUP, kinds={"parquet", "duckdb"}, code_version="1")
@@ -67,9 +80,9 @@ def registrant_identifiers(registrants: pa.Table) -> pa.Table:
     return links
 
 
-@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="1")
+@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="2", check_specs=_CHECKS.specs)
 @tracked
-def enriched_companies(companies: pa.Table, registrants: pa.Table, registrant_identifiers: pa.Table) -> pa.Table:
+def enriched_companies(companies: pa.Table, registrants: pa.Table, registrant_identifiers: pa.Table) -> Results:
     """Every company with its CIK, how it was found, and how sure that is: CUSIP, exact name, similar name."""
     matches = _match(companies, registrants, registrant_identifiers, _IDENTIFIERS)
     _judge(matches, companies, "enriched_companies")
@@ -77,7 +90,7 @@ def enriched_companies(companies: pa.Table, registrants: pa.Table, registrant_id
     enriched = companies
     for name in matches.column_names[1:]:  # Both are ordered by row, one row each.
         enriched = enriched.append_column(name, matches.column(name))
-    return enriched
+    yield from _CHECKS.results(enriched)
 
 
 @dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="1")
@@ -133,13 +146,21 @@ def _match(
     return enrich(source, names, identifiers, spec, chunk_size=settings.chunk_size, progress=current_span().progress)
 
 
+def _in_scope(companies: pa.Table) -> pa.ChunkedArray:
+    """Return whether each company is in a US index, from the source alone."""
+    us = set(_US_INDICES)
+    return pa.chunked_array([[not us.isdisjoint(indices) for indices in companies.column("indices").to_pylist()]])
+
+
 def _judge(matches: pa.Table, companies: pa.Table, asset: str) -> QualityReport:
     """Score matches against the tickers nobody used, record the report and save it."""
     truth = read_table(str(DATA / "truth.parquet"), ("company_id", "cik"))
     rows = companies.select(["row", "company_id"]).join(truth, keys="company_id", join_type="inner", use_threads=False)
     answers = rows.select(["row", "cik"]).rename_columns(["row", "key"])
     duplicates = pc.sum(pc.list_value_length(companies.column("indices"))).as_py() or 0
-    report = score(matches, answers, duplicate_rows=max(int(duplicates) - companies.num_rows, 0))
+    report = score(
+        matches, answers, duplicate_rows=max(int(duplicates) - companies.num_rows, 0), in_scope=_in_scope(companies)
+    )
     record_quality(report)
     save_report(report, asset)
     return report

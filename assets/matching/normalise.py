@@ -23,7 +23,7 @@ _NAMES: Final = f"""
 CREATE OR REPLACE TEMP MACRO folded_name(s) AS
   regexp_replace(regexp_replace(
     replace(replace(replace(translate(strip_accents(lower(s)), 'øłđð', 'oldd'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'),
-    '[/\\\\][a-z. ]{{2,5}}[/\\\\]?$|\\([^)]*\\)', ' ', 'g'), '[.''\u2019`]', '', 'g');
+    '[/\\\\][a-z. ]{{2,5}}[/\\\\]?\\s*$|\\([^)]*\\)', ' ', 'g'), '[.''\u2019`]', '', 'g');
 CREATE OR REPLACE TEMP MACRO words_of(s) AS
   trim(regexp_replace(regexp_replace(regexp_replace(folded_name(s), '[^\\p{{L}}\\p{{N}}]+', ' ', 'g'),
     '\\b(and|the)\\b', ' ', 'g'), ' +', ' ', 'g'));

@@ -75,6 +75,7 @@ def write_json(story: "RunStory") -> None:
         "assets": story.assets.to_pylist(),
         "checks": story.checks.to_pylist(),
         "alerts": story.alerts.to_pylist(),
+        "blocked": story.blocked.to_pylist(),
         "breakdowns": [fields(event) for event in story.breakdowns],
         "endings": [fields(event) for event in story.endings],
         "configuration": fields(story.configuration),
@@ -104,6 +105,9 @@ def write_story(story: "RunStory", *, with_traceback: bool = False) -> None:
     if story.checks.num_rows:
         out.write("\nchecks\n")
         table.write(story.checks, tables.CHECKS, out, columns_wide=terminal_width())
+    if story.blocked.num_rows:
+        out.write("\nnot made\n")
+        table.write(story.blocked, tables.BLOCKED, out, columns_wide=terminal_width())
     if story.alerts.num_rows:
         out.write("\nalerts\n")
         table.write(story.alerts, tables.ALERTS, out, columns_wide=terminal_width())

@@ -40,10 +40,14 @@ CHECKS: Final = (
     Column("severity", "severity", rank=2),
     Column("value", "value", "", rank=1),
     Column("threshold", "threshold", "", rank=1),
-    Column("description", "what it said", rank=3),
+    Column("description", "what it said", rank=3, cell_characters=240),
 )
 
-ALERTS: Final = (Column("severity", "severity"), Column("asset", "asset"), Column("message", "message"))
+ALERTS: Final = (
+    Column("severity", "severity"),
+    Column("asset", "asset"),
+    Column("message", "message", cell_characters=400),
+)
 
 SAMPLES: Final = (
     Column("ts", "time", rank=1),
@@ -62,4 +66,12 @@ SUMMARY: Final = (
     Column("minimum", "min", unit_column="unit"),
     Column("median", "median", unit_column="unit"),
     Column("maximum", "max", unit_column="unit"),
+)
+
+BLOCKED: Final = (
+    Column("asset", "asset"),
+    Column("partition", "partition", rank=3),
+    Column("blocked_by", "blocked by"),
+    Column("check", "gate", rank=1),
+    Column("reason", "reason", rank=2, cell_characters=240),
 )

@@ -13,19 +13,14 @@ from typing import Final
 
 import dagster as dg
 
+from ledger.dagster.closing import close_run
 from ledger.dagster.location import reconstructable_job, resolve_job
 from ledger.dagster.run_settings import settings_of
 from ledger.dagster.session import Session, open_run, open_session, run_started
 from ledger.dagster.span import close_abandoned
 from ledger.dagster.step import LAUNCH_TAG
 from ledger.errors import ConfigurationError
-from ledger.events import Event, MetricMeasured, RunFinished, run_stream
-from ledger.measure import run_probe
-from ledger.metrics import lookup
 from ledger.names import no_such
-from ledger.projections.runs import QUERY_KINDS, runs
-from ledger.service.recorder import StreamRecorder
-from ledger.store.protocol import EventQuery
 
 EXECUTORS: Final = ("in_process", "multiprocess")
 PARTITION_TAG: Final = "dagster/partition"
@@ -127,30 +122,7 @@ def _close(
     for run in instance.get_runs(filters=filters, limit=1):  # None where Dagster refused before there was a run.
         close_abandoned(run.run_id)
         open_run(session, run_started(run, _planned(run, job)), run.run_config)
-        _close_run(session, run.run_id, _status(run, ended), "; ".join(ended.failures) or None)
-
-
-def _close_run(session: Session, run_id: str, status: str, message: str | None) -> None:
-    """Append how a run ended, with what its assets add up to and a last machine probe."""
-    stream = run_stream(run_id)
-    head = session.store.head(str(stream))
-    row = runs(session.store.read(EventQuery(kinds=QUERY_KINDS, run_ids=(run_id,)))).to_pylist()[0]
-    totals = {
-        "run_duration_s": row["duration_s"],
-        "run_cpu_s": row["cpu_s"],
-        "run_peak_rss_bytes": row["peak_rss_bytes"],
-        "run_rows_out": row["rows_out"],
-        "run_assets": row["assets"],
-        "run_failed_assets": row["unsuccessful"],
-        "probe_s": run_probe(),
-    }
-    events: list[Event] = [
-        MetricMeasured(run_id=run_id, metric=name, value=float(value), unit=lookup(session.registry, name).unit)
-        for name, value in totals.items()
-        if value is not None
-    ]
-    recorder = StreamRecorder(session.store, stream, registry=session.registry, head=head)
-    recorder.record(*events, RunFinished(run_id=run_id, status=status, message=message))
+        close_run(session, job, run.run_id, _status(run, ended), "; ".join(ended.failures) or None)
 
 
 def _selection(job: dg.JobDefinition, names: tuple[str, ...]) -> list[dg.AssetKey] | None:

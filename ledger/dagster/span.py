@@ -18,15 +18,18 @@ from typing import Final
 
 import dagster as dg
 
+from ledger.dagster.alerts import raise_alerts, tell, timeout_alert
 from ledger.dagster.checks import plain_json
+from ledger.dagster.guard import GateClosed, blocked_events, closed_gates, refusal
 from ledger.dagster.resource import resource_uri
 from ledger.dagster.results import Outcome
 from ledger.dagster.run_settings import settings_of, tell_overrides
 from ledger.dagster.session import Session, open_run, open_session, probe, run_started, unrecorded_session
 from ledger.dagster.step import AnyContext, Step, asset_code_version, current_step, planned_assets, will_retry
-from ledger.errors import ConfigurationError, LedgerError
+from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.events import asset_stream
 from ledger.metrics import Metric
+from ledger.service.deadline import AssetTimeoutError, time_limit
 from ledger.service.locate import settings_digest
 from ledger.service.recorder import StreamRecorder
 from ledger.service.span import AssetSpan, SpanHeader, SpanOptions
@@ -106,7 +109,9 @@ def tracked_span(
     _OPEN[step.key] = opened
     _close_at_exit(os.getpid())
     try:
-        yield opened.outcome
+        _refuse_behind_gates(opened)
+        with time_limit(opened.settings.timeout_seconds, lambda: opened.outcome.span.is_paused):
+            yield opened.outcome
     except BaseException as error:
         _leave(step.key, opened, error)
         raise
@@ -116,12 +121,17 @@ def tracked_span(
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A started span, the settings that hold for it, and who opened it."""
+    """A started span, what it was started with, and who opened it."""
 
     outcome: Outcome
-    settings: Settings
+    session: Session
     pid: int
     thread: int
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that hold for it."""
+        return self.session.resolved.settings
 
     @property
     def only_warn(self) -> bool:
@@ -141,7 +151,7 @@ def _leave(key: tuple[str, str, int], opened: _Opened, error: BaseException | No
     if error is None:
         _finish(opened)
     else:
-        _fail(opened.outcome, error)
+        _fail(opened, error)
 
 
 @cache
@@ -169,9 +179,10 @@ def _open(step: Step, ledger_uri: str | None, metrics: Iterable[Metric]) -> _Ope
         if resolved.settings.on_ledger_error == "fail":
             raise
         step.context.log.warning("dagster-ledger: not recorded: %s", error)
-        span = _span(step, unrecorded_session(metrics, resolved))
+        session = unrecorded_session(metrics, resolved)
+        span = _span(step, session)
         span.start()
-    return _Opened(Outcome(step, span), resolved.settings, os.getpid(), threading.get_ident())
+    return _Opened(Outcome(step, span), session, os.getpid(), threading.get_ident())
 
 
 def _span(step: Step, session: Session) -> AssetSpan:
@@ -199,29 +210,50 @@ def _span(step: Step, session: Session) -> AssetSpan:
     return AssetSpan(recorder, header, options)
 
 
+def _refuse_behind_gates(opened: _Opened) -> None:
+    """Raise where a gate before the step's assets is closed, and note what is not made because of it."""
+    try:
+        closed = closed_gates(opened.step, opened.session.store)
+    except StoreError as error:
+        if not opened.only_warn:
+            raise
+        opened.step.context.log.warning("dagster-ledger: gates were not looked up: %s", error)
+        return
+    for event in blocked_events(opened.step, closed):
+        opened.outcome.span.blocked(event)
+    if closed:
+        raise refusal(closed)
+
+
 def _finish(opened: _Opened) -> None:
     """Append the end of a span that went well."""
     step, span = opened.step, opened.outcome.span
     span.stop()
     try:
-        span.finish(span.stop(probe_s=probe(step.run_id)))
+        measured = span.stop(probe_s=probe(step.run_id))
+        alerts = raise_alerts(span, opened.settings, opened.session.registry)
+        span.finish(measured)
+        tell(step, alerts)
     except LedgerError as error:
         if not opened.only_warn:
             raise
         step.context.log.warning("dagster-ledger: not recorded: %s", error)
 
 
-def _fail(outcome: Outcome, error: BaseException) -> None:
+def _fail(opened: _Opened, error: BaseException) -> None:
     """Append the end of a span that raised; what goes wrong meanwhile must not hide why the asset failed."""
-    step, span = outcome.step, outcome.span
+    step, span = opened.step, opened.outcome.span
     try:
         measured = span.stop()
+        late = timeout_alert(span, opened.settings) if isinstance(error, AssetTimeoutError) else None
+        alerts = raise_alerts(span, opened.settings, opened.session.registry, failed=True)
         if isinstance(error, dg.Failure):
             span.context(**{name: plain_json(entry) for name, entry in error.metadata.items()})
         if isinstance(error, GeneratorExit):
             span.context(closed="Dagster stopped taking results, for instance because it could not store one")
         span.fail(measured, error, status=_status(step, error))
-        outcome.observe()
+        opened.outcome.observe()
+        tell(step, [late, *alerts] if late else alerts)
     except Exception as problem:  # noqa: BLE001 - the asset's own exception is the one to be seen
         step.context.log.error(f"dagster-ledger: the failure was not recorded: {problem}")  # noqa: G004, TRY400 - one sentence
 
@@ -230,4 +262,6 @@ def _status(step: Step, error: BaseException) -> str:
     """Return what an exception makes of an attempt."""
     if isinstance(error, dg.DagsterExecutionInterruptedError | KeyboardInterrupt | GeneratorExit):
         return "canceled"
+    if isinstance(error, GateClosed):
+        return "blocked"
     return "retrying" if will_retry(step, error) else "failed"

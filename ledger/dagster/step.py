@@ -85,6 +85,30 @@ def planned_assets(context: dg.OpExecutionContext) -> tuple[str, ...]:
     return tuple(sorted(key.to_user_string() for key in chosen))
 
 
+def descendants(context: dg.OpExecutionContext, key: dg.AssetKey) -> tuple[str, ...]:
+    """Return the assets of the run that depend on an asset, however far, sorted."""
+    return depending(context.job_def, key, frozenset(planned_assets(context)))
+
+
+def depending(job: dg.JobDefinition, key: dg.AssetKey, planned: frozenset[str]) -> tuple[str, ...]:
+    """Return those of some assets of a job that depend on one, however far, sorted."""
+    graph = job.asset_layer.asset_graph
+    found: set[dg.AssetKey] = set()
+    waiting = [key]
+    while waiting:
+        for child in graph.get(waiting.pop()).child_keys:
+            if child not in found:
+                found.add(child)
+                waiting.append(child)
+    return tuple(sorted(name for name in (child.to_user_string() for child in found) if name in planned))
+
+
+def ancestors(job: dg.JobDefinition, key: dg.AssetKey) -> tuple[str, ...]:
+    """Return the assets that an asset depends on, however far, sorted."""
+    graph = job.asset_layer.asset_graph
+    return tuple(sorted(above.to_user_string() for above in graph.get_ancestor_asset_keys(key) if above != key))
+
+
 def asset_code_version(step: Step) -> str | None:
     """Return the code version the step's only asset declares to Dagster."""
     if len(step.output_assets) != 1:

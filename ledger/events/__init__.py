@@ -18,9 +18,12 @@ from ledger.events.asset import (
     EnvironmentRecorded,
 )
 from ledger.events.base import Event, Json, RecordedEvent, StreamId, UnknownEvent, asset_stream, run_stream
+from ledger.events.gate import AssetBlocked, GateOverridden
 from ledger.events.judgement import AlertRaised, CheckEvaluated
 from ledger.events.measurement import BreakdownMeasured, MetricMeasured, ProgressReported
+from ledger.events.notice import AlertAcknowledged, NoticeFailed, NoticeSent
 from ledger.events.run import ConfigurationResolved, RunFinished, RunStarted
+from ledger.events.smoke import SmokeTested
 
 KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
     {
@@ -38,6 +41,12 @@ KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
         "progress_reported": ProgressReported,
         "check_evaluated": CheckEvaluated,
         "alert_raised": AlertRaised,
+        "asset_blocked": AssetBlocked,
+        "gate_overridden": GateOverridden,
+        "alert_acknowledged": AlertAcknowledged,
+        "notice_sent": NoticeSent,
+        "notice_failed": NoticeFailed,
+        "smoke_tested": SmokeTested,
     }
 )
 
@@ -46,7 +55,9 @@ END_KINDS: Final = ("asset_finished", "asset_failed", "asset_lost")
 __all__ = [
     "END_KINDS",
     "KINDS",
+    "AlertAcknowledged",
     "AlertRaised",
+    "AssetBlocked",
     "AssetFailed",
     "AssetFinished",
     "AssetHeartbeat",
@@ -57,12 +68,16 @@ __all__ = [
     "ConfigurationResolved",
     "EnvironmentRecorded",
     "Event",
+    "GateOverridden",
     "Json",
     "MetricMeasured",
+    "NoticeFailed",
+    "NoticeSent",
     "ProgressReported",
     "RecordedEvent",
     "RunFinished",
     "RunStarted",
+    "SmokeTested",
     "StreamId",
     "UnknownEvent",
     "asset_stream",

@@ -95,8 +95,8 @@ class AssetFailed(Event):
     """An attempt raised.
 
     Attributes:
-        status: ``failed``, ``canceled`` (interrupted by the user or by Dagster), or ``retrying`` (Dagster will
-            try again in another attempt).
+        status: ``failed``, ``canceled`` (interrupted by the user or by Dagster), ``retrying`` (Dagster will try again
+            in another attempt), or ``blocked`` (not begun, since a gate before it is closed).
         error_type: Qualified name of the exception class.
         error_message: Its text, cut to 4,000 characters.
         traceback: The last part of the formatted traceback, cut to 16,000 characters.

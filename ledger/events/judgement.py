@@ -47,6 +47,9 @@ class AlertRaised(Event):
         value: What was observed.
         threshold: The limit.
         unit: Unit of both.
+        delta: Value minus threshold, in that unit.
+        change_ratio: The same relative to the threshold: 0.25 is a quarter above it, -0.25 a quarter below.
+        blocks: Assets that are not made because of it.
         message: One sentence for people.
     """
 
@@ -58,4 +61,7 @@ class AlertRaised(Event):
     value: float | None = None
     threshold: float | None = None
     unit: str | None = None
+    delta: float | None = None
+    change_ratio: float | None = None
+    blocks: tuple[str, ...] | None = None
     message: str

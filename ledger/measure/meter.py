@@ -104,6 +104,11 @@ class Meter:
                 self._result = self._measurement(self._paused or now, peak, method, children)
             return self._result
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing counts just now."""
+        return self._paused is not None
+
     def lap(self) -> Measurement:
         """Return what was measured so far; the measurement goes on."""
         now = _read()

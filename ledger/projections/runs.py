@@ -39,7 +39,7 @@ SCHEMA: Final = pa.schema(
 _OPENING: Final = pa.schema(
     [("job", pa.string()), ("launcher", pa.string()), ("planned_assets", pa.list_(pa.string()))]
 )
-_UNSUCCESSFUL: Final = ("failed", "canceled", "lost")
+_UNSUCCESSFUL: Final = ("failed", "canceled", "lost", "blocked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def _totals(folded: pa.Table) -> dict[str, _Total]:
 
 def _status(counts: dict[str, int], planned: int) -> str:
     """Return the state of a run that never said how it ended."""
-    for word in ("running", "lost", "failed", "canceled"):
+    for word in ("running", "lost", "failed", "blocked", "canceled"):
         if counts.get(word):
-            return word
+            return "failed" if word == "blocked" else word
     return "success" if counts.get("success", 0) >= max(planned, 1) else "incomplete"

@@ -13,6 +13,7 @@ class Column:
         unit: Unit of numbers, ``None`` for text.
         rank: 0 is never dropped; on a narrow terminal the highest rank goes first.
         unit_column: Column that holds the unit of each row, where rows differ.
+        cell_characters: Characters after which text is cut.
     """
 
     name: str
@@ -20,3 +21,4 @@ class Column:
     unit: str | None = None
     rank: int = 0
     unit_column: str | None = None
+    cell_characters: int = 60

@@ -11,7 +11,6 @@ from ledger.report.text import printable, width
 from ledger.units import ABSENT, format_value
 
 _GAP: Final = "  "
-_CELL_CHARACTERS: Final = 60
 _ID_CHARACTERS: Final = 8
 
 
@@ -52,7 +51,7 @@ def _cell(value: Any, column: Column, unit: str | None) -> str:  # noqa: ANN401 
         return printable(str(value)[:_ID_CHARACTERS])
     if isinstance(value, int | float) and not isinstance(value, bool):
         return format_value(value, unit)
-    return printable(str(value), _CELL_CHARACTERS)
+    return printable(str(value), column.cell_characters)
 
 
 def _fitting(columns: Sequence[Column], widths: dict[str, int], limit: int) -> list[Column]:

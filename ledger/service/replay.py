@@ -21,7 +21,7 @@ from ledger.events import (
 )
 from ledger.events.codec import from_table
 from ledger.names import no_such
-from ledger.projections import alerts, attempts, checks, runs, samples
+from ledger.projections import alerts, attempts, blocked, checks, runs, samples
 from ledger.store.protocol import EventQuery, LedgerStore
 
 LATEST: Final = "latest"
@@ -46,6 +46,7 @@ class RunStory:
         assets: Its attempts, with rows for the outputs of multi-assets.
         checks: Its evaluated checks.
         alerts: Its alerts.
+        blocked: Assets that a gate kept from being made.
         breakdowns: Counts by class, in order.
         endings: Failures and losses.
         configuration: What was configured, ``None`` where nobody said.
@@ -57,6 +58,7 @@ class RunStory:
     assets: pa.Table
     checks: pa.Table
     alerts: pa.Table
+    blocked: pa.Table
     breakdowns: tuple[BreakdownMeasured, ...]
     endings: tuple[AssetFailed | AssetLost, ...]
     configuration: ConfigurationResolved | None
@@ -87,6 +89,7 @@ def replay_run(store: LedgerStore, name: str) -> RunStory:
         assets=attempts.attempts(events, with_outputs=True),
         checks=checks.checks(events),
         alerts=alerts.alerts(events),
+        blocked=blocked.blocked(events),
         breakdowns=tuple(event for event in told if isinstance(event, BreakdownMeasured)),
         endings=tuple(event for event in told if isinstance(event, AssetFailed | AssetLost)),
         configuration=next((event for event in told if isinstance(event, ConfigurationResolved)), None),

@@ -18,6 +18,8 @@ from typing import Final, TypedDict
 
 from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.events import (
+    AlertRaised,
+    AssetBlocked,
     AssetFailed,
     AssetFinished,
     AssetHeartbeat,
@@ -78,7 +80,7 @@ class SpanOptions:
     progress_every_s: float = 2.0
 
 
-class _Place(TypedDict):
+class Place(TypedDict):
     """The header fields of an event."""
 
     asset: str
@@ -102,7 +104,7 @@ class AssetSpan:
         self._options: Final = options or SpanOptions()
         self._values: Final[dict[tuple[str, str], float]] = {}
         self._breakdowns: Final[dict[tuple[str, str], BreakdownMeasured]] = {}
-        self._checks: Final[list[CheckEvaluated]] = []
+        self._judgements: Final[list[Event]] = []
         self._context: Final[dict[str, Json]] = {}
         self._meter: Meter | None = None
         self._probe_s: float | None = None
@@ -123,7 +125,7 @@ class AssetSpan:
         header = self.header
         opening: list[Event] = [
             AssetStarted(
-                **self._place(),
+                **self.place(),
                 output_assets=header.output_assets,
                 job=header.job,
                 step_key=header.step_key,
@@ -139,7 +141,7 @@ class AssetSpan:
                 environment_digest=machine.digest,
             ),
             EnvironmentRecorded(
-                **self._place(),
+                **self.place(),
                 digest=machine.digest,
                 machine_class=machine.machine_class,
                 software=machine.software,
@@ -176,7 +178,7 @@ class AssetSpan:
             subject = asset or self.header.subject
             numbers = {str(key): float(value) for key, value in counts.items()}
             self._breakdowns[subject, name] = BreakdownMeasured(
-                **self._place(subject), metric=name, unit=unit, counts=numbers
+                **self.place(subject), metric=name, unit=unit, counts=numbers
             )
 
     def rows(self, *, rows_in: int | None = None, rows_out: int | None = None, asset: str | None = None) -> None:
@@ -187,7 +189,31 @@ class AssetSpan:
 
     def check(self, event: CheckEvaluated) -> None:
         """Note an evaluated check."""
-        self._checks.append(event)
+        self._judgements.append(event)
+
+    def alert(self, event: AlertRaised) -> bool:
+        """Note an alert; return whether it is new: the same one is told once."""
+        if any(isinstance(known, AlertRaised) and known.alert_id == event.alert_id for known in self._judgements):
+            return False
+        self._judgements.append(event)
+        return True
+
+    def blocked(self, event: AssetBlocked) -> None:
+        """Note that an asset is not made because of a closed gate."""
+        self._judgements.append(event)
+
+    def checks(self) -> list[CheckEvaluated]:
+        """Return the checks noted so far."""
+        return [event for event in self._judgements if isinstance(event, CheckEvaluated)]
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether somebody else is at work just now, so that nothing is measured."""
+        return self._meter is not None and self._meter.is_paused
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the assets that something was noted for, sorted."""
+        return tuple(sorted({subject for subject, _ in self._values}))
 
     def context(self, **known: Json) -> None:
         """Note what a reader of a failure will want to know: the row range, a file, a log location."""
@@ -195,7 +221,7 @@ class AssetSpan:
 
     def progress(self, done_rows: float, total_rows: float | None = None, eta_s: float | None = None) -> None:
         """Report how far the work has come; appended at most every ``progress_every_s`` seconds."""
-        self._progress = ProgressReported(**self._place(), value=float(done_rows), total=total_rows, eta_s=eta_s)
+        self._progress = ProgressReported(**self.place(), value=float(done_rows), total=total_rows, eta_s=eta_s)
         now = time.monotonic()
         if now - self._progress_sent_s >= self._options.progress_every_s and not self._closed:
             self._progress_sent_s = now
@@ -243,14 +269,14 @@ class AssetSpan:
 
     def finish(self, measured: Measurement) -> None:
         """Append everything noted and *finished*; a second call changes nothing."""
-        end = AssetFinished(**self._place(), peak_method=measured.peak_method, sample_hz=measured.sample_hz)
+        end = AssetFinished(**self.place(), peak_method=measured.peak_method, sample_hz=measured.sample_hz)
         self._close(end)
 
     def fail(self, measured: Measurement, error: BaseException, *, status: str = "failed") -> None:
         """Append everything noted and *failed* with the context of the error; a second call changes nothing."""
         formatted = "".join(traceback.format_exception(error))
         end = AssetFailed(
-            **self._place(),
+            **self.place(),
             status=status,
             error_type=f"{type(error).__module__}.{type(error).__qualname__}",
             error_message=str(error)[:_MESSAGE_CHARACTERS],
@@ -268,7 +294,7 @@ class AssetSpan:
             self._metric(metric, value, subject) for (subject, metric), value in sorted(self._values.items())
         ]
         events += [breakdown for _, breakdown in sorted(self._breakdowns.items())]
-        events += self._checks
+        events += self._judgements
         if self._progress is not None:
             events.append(self._progress)
         self._recorder.record(*events, end)
@@ -301,7 +327,7 @@ class AssetSpan:
     def _heartbeat(self, elapsed_s: float, rss_bytes: int) -> None:
         """Append a sign of life; runs in the sampler's thread."""
         if not self._closed:
-            self._recorder.record(AssetHeartbeat(**self._place(), elapsed_s=elapsed_s, rss_bytes=rss_bytes))
+            self._recorder.record(AssetHeartbeat(**self.place(), elapsed_s=elapsed_s, rss_bytes=rss_bytes))
 
     def _metric(self, metric: str, value: float, asset: str) -> MetricMeasured:
         """Return the event of one value, its unit taken from the registry."""
@@ -310,10 +336,10 @@ class AssetSpan:
         if not math.isfinite(number):
             message = f"metric {metric!r} of {asset!r} is {number!r}; measure finite numbers, and nothing where none is"
             raise ConfigurationError(message)
-        return MetricMeasured(**self._place(asset), metric=metric, value=number, unit=declared.unit)
+        return MetricMeasured(**self.place(asset), metric=metric, value=number, unit=declared.unit)
 
-    def _place(self, asset: str | None = None) -> _Place:
-        """Return the header fields of an event of this span."""
+    def place(self, asset: str | None = None) -> Place:
+        """Return the header fields of an event of this span, about one of its assets."""
         return {
             "asset": asset or self.header.subject,
             "partition": self.header.partition,

@@ -9,7 +9,9 @@ import pytest
 
 from ledger.events import (
     KINDS,
+    AlertAcknowledged,
     AlertRaised,
+    AssetBlocked,
     AssetFailed,
     AssetFinished,
     AssetHeartbeat,
@@ -19,10 +21,14 @@ from ledger.events import (
     CheckEvaluated,
     ConfigurationResolved,
     EnvironmentRecorded,
+    GateOverridden,
     MetricMeasured,
+    NoticeFailed,
+    NoticeSent,
     ProgressReported,
     RunFinished,
     RunStarted,
+    SmokeTested,
 )
 from ledger.events.batch import freeze
 from ledger.events.codec import from_table
@@ -96,6 +102,32 @@ EXAMPLES = [
         threshold=3.0,
         unit="s",
         message="three times the limit",
+    ),
+    AssetBlocked(
+        asset="profile",
+        run_id="run-1",
+        blocked_by="companies",
+        gate_run_id="run-1",
+        check="match_rate",
+        metric="match_rate",
+        value=0.65,
+        threshold=0.7,
+        reason="match_rate of companies is 0.65, below 0.70",
+    ),
+    GateOverridden(
+        asset="companies", check="match_rate", reason="agreed", owner="data", expires="2026-11-24T12:00:00Z"
+    ),
+    AlertAcknowledged(alert_id="a1", reason="known", owner="data", expires="2026-11-24T12:00:00Z"),
+    NoticeSent(run_id="run-1", alert_id="a1", channel="webhook:0f", attempts=1),
+    NoticeFailed(run_id="run-1", alert_id="a1", channel="webhook:0f", attempts=3, error="503"),
+    SmokeTested(
+        run_id="run-1",
+        case="known_good",
+        status="passed",
+        job="enrich",
+        code_version="abc",
+        code_dirty=False,
+        details={},
     ),
 ]
 
