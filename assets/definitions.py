@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.defs import awards, companies, configured
 from assets.io import ParquetIOManager
+from ledger.dagster.sensors import ledger_sensors
 
 enrich_companies = dg.define_asset_job(
     "enrich_companies",
@@ -25,5 +26,6 @@ defs = dg.Definitions(
     assets=dg.load_assets_from_modules([companies, awards, configured]),
     jobs=[enrich_companies, enrich_awards, enrich_source],
     schedules=[dg.ScheduleDefinition(job=enrich_companies, cron_schedule="0 6 * * *")],
+    sensors=ledger_sensors(),
     resources={"io_manager": ParquetIOManager()},
 )

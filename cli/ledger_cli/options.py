@@ -58,6 +58,28 @@ def settings_options(command: F) -> F:
     return command
 
 
+def until_options(command: F) -> F:
+    """Add ``--reason``, ``--owner`` and ``--for`` (as ``until``), which whoever lets something stand has to give."""
+    for option in (
+        click.option(
+            "--for", "until", required=True, callback=_from_now, metavar="TIME", help="How long, for instance 4h or 2d."
+        ),
+        click.option("--owner", required=True, help="Who answers for it."),
+        click.option("--reason", required=True, help="Why."),
+    ):
+        command = option(command)
+    return command
+
+
+def _from_now(ctx: click.Context, param: click.Parameter, text: str) -> datetime:
+    """Return the moment that is so far from now."""
+    age = _AGE.fullmatch(text.strip())
+    if age is None or float(age[1]) == 0.0:
+        message = f"{text!r} is no span of time such as 90m, 4h or 2d"
+        raise click.BadParameter(message, ctx, param)
+    return datetime.now(UTC) + timedelta(seconds=float(age[1]) * _SECONDS[age[2]])
+
+
 def format_option(*names: str) -> Callable[[F], F]:
     """Add ``--format`` with these names, the first of them the default."""
     return click.option("--format", "form", type=click.Choice(names), default=names[0], show_default=True)

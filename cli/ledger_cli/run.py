@@ -14,6 +14,7 @@ from ledger_cli import exit_codes
 from ledger_cli.options import format_option, ledger_option, settings_options
 
 if TYPE_CHECKING:
+    from ledger.settings import Settings
     from ledger.store.protocol import LedgerStore
     from ledger_cli.child import Ended
 
@@ -69,13 +70,14 @@ def run(
     """
     from ledger.service.locate import project_directory
     from ledger.store import open_store
+    from ledger_cli.notify import tell
 
     project = project_directory()
-    place, tags = _configured(words, env, ledger_uri)
+    settings, tags = _configured(words, env, ledger_uri)
     wanted["tags"] |= tags
     specification = _specification(project, wanted)
     home = _home(project)
-    store = open_store(place, create=True)
+    store = open_store(settings.ledger_uri, create=True)
     _reconcile(store, quiet=quiet)
     environment = os.environ | {"DAGSTER_HOME": str(home)}
     done: list[str] = []
@@ -90,6 +92,7 @@ def run(
             click.echo(log.read_text(encoding="utf-8", errors="replace"), err=True)
         if ended.run_id is not None:
             done.append(ended.run_id)
+            tell(store, settings, (ended.run_id,))
         if ended.code != exit_codes.DONE:
             code = ended.code
             _say_why(ended, log)
@@ -99,8 +102,8 @@ def run(
     return code
 
 
-def _configured(words: tuple[str, ...], env: str | None, ledger_uri: str | None) -> tuple[str, dict[str, str]]:
-    """Return where the ledger is, and the tags that carry what was overridden to the steps of the run."""
+def _configured(words: tuple[str, ...], env: str | None, ledger_uri: str | None) -> "tuple[Settings, dict[str, str]]":
+    """Return the settings, and the tags that carry what was overridden to the steps of the run."""
     from ledger.service.locate import load_settings
     from ledger.service.overrides import override_tags
     from ledger.settings import Placed, from_words
@@ -108,10 +111,10 @@ def _configured(words: tuple[str, ...], env: str | None, ledger_uri: str | None)
     flags = from_words(words, "--set")
     if ledger_uri is not None:
         flags["ledger_uri"] = Placed(ledger_uri, "--ledger")
-    place = load_settings(flags, env=env).settings.ledger_uri
+    settings = load_settings(flags, env=env).settings
     if "ledger_uri" in flags:  # What a person typed is meant from here, wherever the steps run.
-        flags["ledger_uri"] = Placed(place, flags["ledger_uri"].source)
-    return place, override_tags(flags, env)
+        flags["ledger_uri"] = Placed(settings.ledger_uri, flags["ledger_uri"].source)
+    return settings, override_tags(flags, env)
 
 
 def _specification(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -1,45 +1,145 @@
-"""Sources and snapshot: what is missing or damaged is said in one sentence."""
+"""Sources of one's own: what is read as it is, and what is refused in one sentence with what, where and what to do."""
 
-import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
-
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
-from assets.snapshot import check
-from assets.sources import DATA, SourceConfig, identifiers_of, read_table
+from assets.sources import (
+    SourceConfig,
+    identifiers_of,
+    read_table,
+    read_truth,
+    registry_identifiers,
+    with_rows,
+    with_text,
+)
 from ledger.errors import ConfigurationError
 
-ROOT = Path(__file__).parents[2]
+
+def refusal(raised) -> str:
+    """Return the message, which is one line."""
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
 
 
-def test_csv_is_read_as_text_so_that_leading_zeros_stay(tmp_path):
-    (tmp_path / "s.csv").write_text("name,duns\nAcme,001234567\nApex,\n")
-    table = read_table(str(tmp_path / "s.csv"), ("name", "duns"))
-    assert table.column("duns").to_pylist() == ["001234567", None]
+@pytest.mark.parametrize("name", ["s.csv", "S.CSV"])
+def test_csv_is_read_as_text_so_that_leading_zeros_stay(tmp_path, name):
+    (tmp_path / name).write_text("name,duns\nAcme,001234567\nApex,\nNA,1e5\n")
+    table = read_table(str(tmp_path / name), ("name", "duns"))
+    assert table.column("duns").to_pylist() == ["001234567", None, "1e5"]
+
+
+def test_csv_keeps_quoted_commas_line_ends_and_other_scripts(tmp_path):
+    (tmp_path / "s.csv").write_bytes('\ufeffname,duns\r\n"Acme, ""Inc""",1\r\nÉlan 株式会社,2\r\n'.encode())
+    table = read_table(str(tmp_path / "s.csv"), ("name",))
+    assert table.column("name").to_pylist() == ['Acme, "Inc"', "Élan 株式会社"]
+
+
+@pytest.mark.parametrize("name", ["s.parquet", "s.pq", "s"])
+def test_parquet_is_read_under_any_other_name(tmp_path, name):
+    table = pa.table({"name": ["Acme"], "founded": [1901]})
+    pq.write_table(table, tmp_path / name)
+    assert read_table(str(tmp_path / name), ("name",)).equals(table)
+
+
+def test_a_file_with_columns_and_no_rows_is_a_table_without_rows(tmp_path):
+    (tmp_path / "s.csv").write_text("name,duns\n")
+    assert read_table(str(tmp_path / "s.csv"), ("name", "duns")).num_rows == 0
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "sentence"),
+    ("name", "content", "sentence", "remedy"),
     [
-        ("gone.csv", None, "there is no file"),
-        ("s.csv", b"name,duns\nAcme,1\n", "has no column uei; it has name, duns"),
-        ("s.csv", b"", "cannot be read as csv"),
-        ("s.csv", b"name,uei\nAcme\n", "cannot be read as csv"),
-        ("s.parquet", b"PAR1 nonsense", "cannot be read as parquet"),
-        ("s.txt", b"nonsense", "cannot be read as txt"),
+        ("gone.csv", None, "there is no file", "correct the path"),
+        ("s.csv", b"name,duns\nAcme,1\n", "has no column uei; it has name, duns", "correct the columns"),
+        ("s.csv", b"a,b\n1,2\n", "has no column name, uei; it has a, b", "correct the columns"),
+        ("s.csv", b"name,uei,uei\nAcme,1,2\n", "has more than one column uei", "rename all but one"),
+        ("s.csv", b"", "cannot be read as csv", "a CSV file in UTF-8"),
+        ("s.csv", b"name,uei\nAcme\n", "cannot be read as csv", "a CSV file in UTF-8"),
+        ("s.csv", "name,uei\nÉlan,1\n".encode("latin-1"), "cannot be read as csv", "a CSV file in UTF-8"),
+        ("s.parquet", b"", "cannot be read as parquet", "give a Parquet file"),
+        ("s.parquet", b"PAR1 nonsense", "cannot be read as parquet", "give a Parquet file"),
+        ("s.xlsx", b"PK nonsense", "cannot be read as xlsx", "give a Parquet file, or a CSV file in UTF-8 named .csv"),
     ],
 )
-def test_a_bad_source_is_told_with_its_path(tmp_path, name, content, sentence):
+def test_a_bad_source_is_told_with_its_path_and_a_remedy(tmp_path, name, content, sentence, remedy):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=sentence) as raised:
         read_table(str(path), ("name", "uei"))
-    assert str(path) in str(raised.value)
+    assert str(path) in refusal(raised)
+    assert remedy in refusal(raised)
+
+
+def test_a_directory_is_no_source(tmp_path):
+    with pytest.raises(ConfigurationError, match="there is no file"):
+        read_table(str(tmp_path), ())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array(["150483782", None]),
+        pa.array(["150483782", None], pa.large_string()),
+        pa.array(["150483782", None]).dictionary_encode(),
+        pa.array([150_483_782, None], pa.int64()),
+    ],
+    ids=["text", "large text", "dictionary", "whole numbers"],
+)
+def test_identifiers_are_text_however_parquet_stores_them(values):
+    found = with_text(pa.table({"a": [1, 2], "duns": values}), "s.parquet", ("duns",))
+    assert found.column_names == ["a", "duns"]
+    assert found.column("duns").type == pa.string()
+    assert found.column("duns").to_pylist() == ["150483782", None]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [pa.array([150_483_782.0]), pa.array([b"x"]), pa.array([["x"]]), pa.array([True])],
+    ids=lambda v: str(v.type),
+)
+def test_a_column_of_another_type_is_refused_with_its_type_and_file(values):
+    with pytest.raises(ConfigurationError, match="store names and identifiers as text") as raised:
+        with_text(pa.table({"duns": values}), "s.parquet", ("duns",))
+    assert refusal(raised).startswith(f"column duns of s.parquet holds {values.type}")
+
+
+@pytest.mark.parametrize("rows", [["0", "1"], [0, 1], None], ids=["text", "numbers", "none"])
+def test_rows_are_numbered_from_nought(rows):
+    table = pa.table({"name": ["a", "b"]} | ({} if rows is None else {"row": rows}))
+    assert with_rows(table, "s.csv").column("row").to_pylist() == [0, 1]
+    assert with_rows(table, "s.csv").schema.field("row").type == pa.int64()
+
+
+@pytest.mark.parametrize("rows", [[1, 2], [0, 0], [1, 0], [0, None], ["0", "x"]], ids=str)
+def test_a_row_column_that_says_something_else_is_refused(rows):
+    with pytest.raises(ConfigurationError, match=r"column row of s\.csv does not count the rows from 0; rename it"):
+        with_rows(pa.table({"row": rows}), "s.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("row,key\n0,a\n0,b\n1,c\n", "answers 1 rows more than once; leave one answer per row"),
+        ("row,key\nx,a\n", "holds what is no row number .* number the rows of the source from 0"),
+        ("line,key\n0,a\n", "has no column row; it has line, key"),
+    ],
+)
+def test_a_truth_that_does_not_answer_rows_once_is_refused(tmp_path, text, sentence):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ConfigurationError, match=sentence) as raised:
+        read_truth(str(tmp_path / "t.csv"), "key")
+    assert str(tmp_path / "t.csv") in refusal(raised)
+
+
+def test_a_truth_is_row_numbers_and_keys_as_text(tmp_path):
+    pq.write_table(pa.table({"cik": [320_193], "row": pa.array([4], pa.int32())}), tmp_path / "t.parquet")
+    found = read_truth(str(tmp_path / "t.parquet"), "cik")
+    assert found.schema.names == ["row", "key"]
+    assert found.to_pylist() == [{"row": 4, "key": "320193"}]
 
 
 def test_an_identifier_of_an_unknown_kind_is_refused_with_those_there_are():
@@ -48,34 +148,24 @@ def test_an_identifier_of_an_unknown_kind_is_refused_with_those_there_are():
         identifiers_of(config)
 
 
-def test_the_snapshot_is_what_its_provenance_says():
-    provenance = json.loads((DATA / "provenance.json").read_text())
-    assert check() == []
-    assert {entry["file"] for entry in provenance["snapshots"]} == {path.name for path in DATA.glob("*.parquet")}
-    for entry in provenance["snapshots"]:
-        assert pq.read_metadata(DATA / entry["file"]).num_rows == entry["rows"]
-
-
-@pytest.mark.parametrize("damage", ["changed", "gone"])
-def test_a_damaged_snapshot_is_named(tmp_path, damage):
-    shutil.copytree(DATA, tmp_path / "data")
-    target = tmp_path / "data" / "truth.parquet"
-    if damage == "gone":
-        target.unlink()
-    else:
-        data = bytearray(target.read_bytes())
-        data[100] ^= 1
-        target.write_bytes(data)
-    (problem,) = check(tmp_path / "data")
-    assert "truth.parquet is" in problem
-
-
-def test_the_snapshot_can_be_checked_from_a_shell():
-    done = subprocess.run(
-        [sys.executable, "-m", "assets.snapshot", "--check"], cwd=ROOT, capture_output=True, check=False
+def test_identifiers_are_tried_in_the_order_of_the_configuration():
+    config = SourceConfig(
+        source="s", registry="r", identifiers=({"column": "b", "kind": "isin"}, {"column": "a", "kind": "duns"})
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert [(found.column, found.registry_kind) for found in identifiers_of(config)] == [("b", "cusip"), ("a", "duns")]
 
 
-def test_nothing_the_matcher_reads_of_a_company_tells_its_ticker():
-    assert pq.read_schema(DATA / "companies.parquet").names == ["company_id", "index", "name", "country", "isins"]
+def test_a_misspelt_option_of_a_source_is_refused():
+    with pytest.raises(ValidationError, match="name_colum"):
+        SourceConfig.model_validate({"source": "s", "registry": "r", "name_colum": "n"})
+
+
+def test_a_registry_gives_one_entry_per_row_and_kind():
+    registry = pa.table({"key": [7, 8], "duns": [150_483_782, None], "cage": ["81205", "98897"]})
+    found = registry_identifiers(registry, "key", ("duns", "cage"))
+    assert found.to_pylist() == [
+        {"kind": "duns", "value": "150483782", "key": "7"},
+        {"kind": "duns", "value": None, "key": "8"},
+        {"kind": "cage", "value": "81205", "key": "7"},
+        {"kind": "cage", "value": "98897", "key": "8"},
+    ]
