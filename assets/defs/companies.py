@@ -36,7 +36,7 @@ _CHECKS = QualityChecks(
 @tracked
 def companies() -> pa.Table:
     """Companies named in 20 stock indices: one row per company, the ISINs of its repeated rows put together."""
-    dirty = read_table(str(DATA / "companies.parquet"), ("company_id", "index", "name", "country", "isins"))
+    dirty = _typed(_input("companies", ("company_id", "index", "name", "country", "isins")))
     with duckdb.connect() as connection:
         connection.register("dirty", dirty)
         table = connection.sql("""
@@ -58,7 +58,7 @@ def companies() -> pa.Table:
 @tracked
 def registrants() -> pa.Table:
     """Companies registered with the SEC: CIK, ticker, exchange and legal name."""
-    table = read_table(str(DATA / "registrants.parquet"), ("cik", "ticker", "exchange", "name"))
+    table = _input("registrants", ("cik", "ticker", "exchange", "name"))
     record_size(table)
     return table
 
@@ -67,7 +67,7 @@ def registrants() -> pa.Table:
 @tracked
 def registrant_identifiers(registrants: pa.Table) -> pa.Table:
     """CUSIP to CIK, by way of the ticker that both name."""
-    cusips = read_table(str(DATA / "cusips.parquet"), ("cusip", "ticker"))
+    cusips = _input("cusips", ("cusip", "ticker"))
     joined = cusips.join(registrants.select(["ticker", "cik"]), keys="ticker", join_type="inner", use_threads=False)
     links = pa.table(
         {
@@ -135,6 +135,22 @@ def published_companies(enriched_companies: pa.Table, company_profile: pa.Table)
     )
 
 
+def _input(name: str, columns: tuple[str, ...]) -> pa.Table:
+    """Return an input table, Parquet or CSV: of the configured directory, or the data that comes with the pipeline."""
+    directory = Path(current_settings().input_dir or DATA)
+    as_text = directory / f"{name}.csv"
+    return read_table(str(as_text if as_text.is_file() else directory / f"{name}.parquet"), columns)
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    """Return a table with numbered companies and lists of ISINs, which CSV holds as text."""
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    columns["company_id"] = columns["company_id"].cast(pa.int64())
+    if "isins" in columns and not pa.types.is_list(columns["isins"].type):
+        columns["isins"] = pc.split_pattern(pc.fill_null(columns["isins"].cast(pa.string()), ""), " ")
+    return pa.table(columns)
+
+
 def _match(
     companies: pa.Table, registrants: pa.Table, identifiers: pa.Table | None, columns: tuple[Identifier, ...]
 ) -> pa.Table:
@@ -149,12 +165,13 @@ def _match(
 def _in_scope(companies: pa.Table) -> pa.ChunkedArray:
     """Return whether each company is in a US index, from the source alone."""
     us = set(_US_INDICES)
-    return pa.chunked_array([[not us.isdisjoint(indices) for indices in companies.column("indices").to_pylist()]])
+    found = [not us.isdisjoint(indices) for indices in companies.column("indices").to_pylist()]
+    return pa.chunked_array([pa.array(found, pa.bool_())])
 
 
 def _judge(matches: pa.Table, companies: pa.Table, asset: str) -> QualityReport:
     """Score matches against the tickers nobody used, record the report and save it."""
-    truth = read_table(str(DATA / "truth.parquet"), ("company_id", "cik"))
+    truth = _typed(_input("truth", ("company_id", "cik")))
     rows = companies.select(["row", "company_id"]).join(truth, keys="company_id", join_type="inner", use_threads=False)
     answers = rows.select(["row", "cik"]).rename_columns(["row", "key"])
     duplicates = pc.sum(pc.list_value_length(companies.column("indices"))).as_py() or 0

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "show": ("ledger_cli.show:show", "Show the latest runs, or one run in detail."),
     "samples": ("ledger_cli.samples:samples", "Give measured values: one per asset, metric and run."),
     "events": ("ledger_cli.events:events", "List the events themselves, or follow them as they come."),
+    "smoke": ("ledger_cli.smoke:smoke", "Run the pipeline on known input and check what comes out."),
     "gate": ("ledger_cli.gate:gate", "Look at quality gates, and let assets through in an emergency."),
     "ack": ("ledger_cli.ack:ack", "Take note of an alert for a while."),
     "notify": ("ledger_cli.notify:notify", "Tell the alerts that were not told yet."),

@@ -190,6 +190,23 @@ def _one_run(
         display.close()
 
 
+def launch_quietly(store: "LedgerStore", wanted: Mapping[str, Any], project: Path, logs: Path) -> "Ended":
+    """Run once in this project without progress, Dagster's instance and log below a directory of the caller's.
+
+    Args:
+        store: The ledger the run is recorded in.
+        wanted: ``module``, ``job``, ``run_config`` and ``tags``.
+        project: Directory of the project.
+        logs: Where Dagster's home goes.
+    """
+    home = logs / "dagster_home"
+    home.mkdir()
+    specification = {"assets": (), "partition": None, "executor": "in_process"} | {**wanted}
+    specification["module"] = specification["module"] or _default_module(project)
+    environment = os.environ | {"DAGSTER_HOME": str(home)}
+    return _one_run(store, specification, environment, _log_file(home), quiet=True)
+
+
 def _reconcile(store: "LedgerStore", *, quiet: bool) -> None:
     """Close attempts that were killed, earlier or just now."""
     from ledger.report.text import printable

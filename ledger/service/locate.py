@@ -22,7 +22,7 @@ from ledger.settings import Placed, Resolved, parse_yaml, resolve
 
 _CONFIG: Final = Path("config") / "base.yaml"
 _CONFIG_VARIABLE: Final = "DAGSTER_LEDGER_CONFIG"
-_NOT_COMPARED: Final = frozenset({"ledger_uri", "output_dir", "notify_webhook_urls", "notify_commands"})
+_NOT_COMPARED: Final = frozenset({"ledger_uri", "input_dir", "output_dir", "notify_webhook_urls", "notify_commands"})
 ENV_VARIABLE: Final = "DAGSTER_LEDGER_ENV"
 
 
@@ -64,7 +64,8 @@ def load_settings(
     resolved = resolve([parse_yaml(_read(file), _display(file, project)) for file in files], variables, flags)
     absolute = {
         name: _absolute(getattr(resolved.settings, name), resolved.sources[name], project, start or Path.cwd())
-        for name in ("ledger_uri", "output_dir")
+        for name in ("ledger_uri", "input_dir", "output_dir")
+        if getattr(resolved.settings, name)
     }
     return Resolved(resolved.settings.model_copy(update=absolute), resolved.sources)
 

@@ -36,6 +36,9 @@ class Settings(BaseModel):
     ledger_uri: Annotated[str, Field(min_length=1, description="Directory of the ledger, or a file:// URI.")] = (
         ".ledger"
     )
+    input_dir: Annotated[
+        str, Field(description="Directory the pipeline reads; empty for the data that comes with it.")
+    ] = ""
     output_dir: Annotated[str, Field(min_length=1, description="Directory below which assets publish.")] = "output"
     chunk_size: Annotated[int, Field(ge=1, le=10_000_000, description="Rows matched at a time.")] = 25_000
     high_confidence_threshold: Annotated[

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 METRIC = {"m": {"unit": "s", "direction": "neutral", "kind": "time", "description": "d"}}
 OTHERS = {
     "ledger_uri": ("file:///a", "file:///b", "file:///c"),
+    "input_dir": ("/a", "/b", "/c"),
     "output_dir": ("/a", "/b", "/c"),
     "on_ledger_error": ("warn", "fail", "warn"),
     "notify_min_severity": ("error", "critical", "warning"),
