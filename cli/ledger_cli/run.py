@@ -46,6 +46,11 @@ def _tags(ctx: click.Context, param: click.Parameter, pairs: tuple[str, ...]) ->
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Dagster run configuration, YAML.",
 )
+@click.option(
+    "--from-failure",
+    metavar="RUN",
+    help="Execute a failed run again from where it failed: its id, the beginning of it, or latest.",
+)
 @settings_options
 @click.option("--keep-going", is_flag=True, help="With several runs: go on after one that failed.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
@@ -75,6 +80,7 @@ def run(
     project = project_directory()
     settings, tags = _configured(words, env, ledger_uri)
     wanted["tags"] |= tags
+    wanted["from_failure"] = _failed_run(settings, wanted)
     specification = _specification(project, wanted)
     home = _home(project)
     store = open_store(settings.ledger_uri, create=True)
@@ -117,6 +123,27 @@ def _configured(words: tuple[str, ...], env: str | None, ledger_uri: str | None)
     return settings, override_tags(flags, env)
 
 
+def _failed_run(settings: "Settings", wanted: dict[str, Any]) -> str | None:
+    """Return the id of the run that is to be executed again, its job put in where none was named."""
+    from ledger.errors import ConfigurationError
+    from ledger.service.replay import replay_run
+    from ledger.store import open_store
+
+    name = wanted["from_failure"]
+    if name is None:
+        return None
+    if wanted["assets"] or wanted["partition"]:
+        message = "--from-failure takes assets and partition from the failed run; leave --asset and --partition away"
+        raise ConfigurationError(message)
+    row = replay_run(open_store(settings.ledger_uri), name).run.to_pylist()[0]
+    if row["status"] == "success":
+        message = f"run {row['run_id']} succeeded, so there is nothing to execute again"
+        raise ConfigurationError(message)
+    if wanted["job"] is None and not str(row["job"]).startswith("__"):
+        wanted["job"] = row["job"]
+    return str(row["run_id"])
+
+
 def _specification(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     """Return what the child is told to run."""
     import yaml
@@ -142,6 +169,7 @@ def _specification(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:
         "executor": wanted["executor"],
         "tags": wanted["tags"],
         "run_config": config,
+        "from_failure": wanted["from_failure"],
     }
 
 
@@ -201,7 +229,7 @@ def launch_quietly(store: "LedgerStore", wanted: Mapping[str, Any], project: Pat
     """
     home = logs / "dagster_home"
     home.mkdir()
-    specification = {"assets": (), "partition": None, "executor": "in_process"} | {**wanted}
+    specification = {"assets": (), "partition": None, "executor": "in_process", "from_failure": None} | {**wanted}
     specification["module"] = specification["module"] or _default_module(project)
     environment = os.environ | {"DAGSTER_HOME": str(home)}
     return _one_run(store, specification, environment, _log_file(home), quiet=True)

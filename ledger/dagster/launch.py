@@ -46,6 +46,7 @@ class Launch:
         executor: ``in_process`` or ``multiprocess``; the job's own when ``None``.
         tags: Run tags.
         run_config: Dagster run configuration.
+        from_failure: Run whose failed and left out steps are executed again; the rest of it is taken as made.
     """
 
     module: str
@@ -55,6 +56,7 @@ class Launch:
     executor: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     run_config: Mapping[str, object] = field(default_factory=dict)
+    from_failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def execute(launch: Launch) -> LaunchResult:
                 run_config=run_config,
                 tags=tags,
                 asset_selection=selection,
+                reexecution_options=_again(launch, instance),
                 raise_on_error=False,
             )
             ended = _ended(result)
@@ -154,6 +157,16 @@ def _partition(
     if key not in known:
         raise ConfigurationError(no_such("partition", key, known[-50:]))
     return key
+
+
+def _again(launch: Launch, instance: dg.DagsterInstance) -> dg.ReexecutionOptions | None:
+    """Return how a failed run is executed again, ``None`` for a run of its own."""
+    if launch.from_failure is None:
+        return None
+    if instance.get_run_by_id(launch.from_failure) is None:
+        message = f"Dagster's instance knows no run {launch.from_failure}; set DAGSTER_HOME to the one it was made in"
+        raise ConfigurationError(message)
+    return dg.ReexecutionOptions.from_failure(launch.from_failure, instance)
 
 
 def _run_config(launch: Launch) -> dict[str, object]:

@@ -258,3 +258,53 @@ def _drain(descriptor: int) -> bytes:
         if not part:
             return found
         found += part
+
+
+RECOVERING = """
+from pathlib import Path
+
+import dagster as dg
+
+from ledger.dagster import track_definitions
+
+
+@dg.asset
+def slow():
+    with Path("made").open("a") as made:
+        made.write("slow ")
+    return 1
+
+
+@dg.asset
+def fragile(slow):
+    if not Path("repaired").exists():
+        raise ValueError("the disk is upside down")
+    return slow
+
+
+@dg.asset
+def last(fragile):
+    return fragile
+
+
+defs = track_definitions(
+    dg.Definitions(assets=[slow, fragile, last], jobs=[dg.define_asset_job("line", selection="*")])
+)
+"""
+
+
+def test_a_failed_run_is_executed_again_from_where_it_failed(project):
+    (project / "place.py").write_text(RECOVERING)
+    failed = program("run", "--job", "line", "--executor", "in_process", "-q")
+    assert failed.returncode == 1
+    (project / "repaired").touch()
+    again = program("run", "--from-failure", "latest", "--executor", "in_process", "-q", "--format", "json")
+    assert again.returncode == 0, again.stderr
+    assert {row["asset"]: row["status"] for row in json.loads(again.stdout)["assets"]} == {
+        "fragile": "success",
+        "last": "success",
+    }
+    assert (project / "made").read_text() == "slow "
+    nothing = program("run", "--from-failure", "latest", "-q")
+    assert nothing.returncode == 2
+    assert "succeeded, so there is nothing to execute again" in nothing.stderr
