@@ -50,6 +50,10 @@ def dagster_home(tmp_path_factory, chromium):
         with dg.DagsterInstance.get() as instance:
             for _ in range(RUNS):
                 assert job.execute_in_process(instance=instance).success
+            strict = {"dagster_ledger/overrides": '{"match_rate_threshold": 0.99}'}
+            blocked = job.execute_in_process(instance=instance, tags=strict, raise_on_error=False)
+            assert not blocked.success
+            (home / "blocked_run").write_text(blocked.run_id)
     return home
 
 
