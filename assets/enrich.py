@@ -38,7 +38,11 @@ def enrich(
         began = time.monotonic()
         parts = [MATCH_SCHEMA.empty_table()]
         for start, stop in ranges(source.num_rows, chunk_size):
-            parts.append(match_range(connection, source, start, stop, spec))
+            try:
+                parts.append(match_range(connection, source, start, stop, spec))
+            except Exception as error:
+                error.add_note(f"while matching rows {start} to {stop - 1} of {source.num_rows}")
+                raise
             per_row_s = (time.monotonic() - began) / stop
             progress(float(stop), float(source.num_rows), per_row_s * (source.num_rows - stop))
     return pa.concat_tables(parts)

@@ -210,7 +210,8 @@ def _one_run(
     from ledger_cli.progress import open_display
 
     launch_id = uuid.uuid4().hex
-    tagged = specification | {"tags": {**specification["tags"], "dagster_ledger/launch_id": launch_id}}
+    ours = {"dagster_ledger/launch_id": launch_id, "dagster_ledger/log": str(log)}
+    tagged = specification | {"tags": {**specification["tags"], **ours}}
     display = open_display(quiet=quiet)
     try:
         return run_child(tagged, Follower(store, launch_id, display), environment, log)

@@ -231,8 +231,10 @@ def _bounded(metric: str, threshold: float | str, side: str, *, blocking: bool) 
         word = relation.get((side, passed), "above")
         return Observed(passed, f"{metric} is {value:.4g}, {word} {bound:.4g}", metric, value, limit)
 
-    word = "At least" if side == "min" else "At most"
-    return QualityCheck(f"{metric}_gate" if blocking else f"{metric}_check", blocking, f"{word} {threshold}.", look)
+    word = "at least" if side == "min" else "at most"
+    return QualityCheck(
+        f"{metric}_gate" if blocking else f"{metric}_check", blocking, f"{metric} is {word} {threshold}.", look
+    )
 
 
 def _severity(check: QualityCheck, seen: Observed, settings: Settings) -> str:

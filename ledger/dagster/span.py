@@ -25,7 +25,7 @@ from ledger.dagster.resource import resource_uri
 from ledger.dagster.results import Outcome
 from ledger.dagster.run_settings import settings_of, tell_overrides
 from ledger.dagster.session import Session, open_run, open_session, probe, run_started, unrecorded_session
-from ledger.dagster.step import AnyContext, Step, asset_code_version, current_step, planned_assets, will_retry
+from ledger.dagster.step import LOG_TAG, AnyContext, Step, asset_code_version, current_step, planned_assets, will_retry
 from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.events import asset_stream
 from ledger.metrics import Metric
@@ -245,6 +245,8 @@ def _fail(opened: _Opened, error: BaseException) -> None:
     step, span = opened.step, opened.outcome.span
     try:
         measured = span.stop()
+        if LOG_TAG in step.context.run.tags:
+            span.context(log=step.context.run.tags[LOG_TAG])
         late = timeout_alert(span, opened.settings) if isinstance(error, AssetTimeoutError) else None
         alerts = raise_alerts(span, opened.settings, opened.session.registry, failed=True)
         if isinstance(error, dg.Failure):

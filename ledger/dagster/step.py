@@ -11,6 +11,9 @@ import dagster as dg
 LAUNCH_TAG: Final = "dagster_ledger/launch_id"
 """Run tag by which a command recognises the run it launched."""
 
+LOG_TAG: Final = "dagster_ledger/log"
+"""Run tag with the file that Dagster's log of the run goes into."""
+
 AnyContext: TypeAlias = dg.OpExecutionContext | dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 

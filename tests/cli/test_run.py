@@ -133,6 +133,7 @@ def test_a_failing_run_says_why_keeps_the_context_and_leaves_with_1(project):
     assert "row_range: 100-200" in done.stdout
     (failed,) = recorded(project, AssetFailed)
     assert failed.context["row_range"] == "100-200"
+    assert failed.context["log"] == log
     assert [event.asset for event in recorded(project, AssetFinished)] == ["first"]
 
 
