@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ledger.metrics import Metric
-from ledger.settings import parse_yaml, resolve
+from ledger.settings import Settings, parse_yaml, resolve
 from ledger_cli.main import cli
 from tests.cli.conftest import program
 
@@ -92,3 +92,28 @@ def test_the_metric_of_the_tutorial_can_be_declared_both_ways(tmp_path):
     assert isinstance(in_code, Metric)
     assert in_code == declared
     assert yaml.safe_load(text)["metrics"].keys() == {"null_rate"}
+
+
+def test_every_setting_is_documented_with_its_default():
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    for name, field in Settings.model_fields.items():
+        default = json.dumps(field.get_default(call_default_factory=True))
+        assert f"| `{name}` | `{default}` | {field.description} |" in text
+
+
+def test_the_gates_of_the_guide_run_as_they_stand_there(tmp_path, monkeypatch):
+    (code,) = blocks(ROOT / "docs" / "quality-gates.md", "python")
+    (tmp_path / "guide.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    done = program("run", "-m", "guide", "--executor", "in_process", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert {check["status"] for check in json.loads(done.stdout)["checks"]} == {"passed"}
+    refused = program("run", "-m", "guide", "--executor", "in_process", "--set", "match_rate_threshold=0.95", "-q")
+    assert refused.returncode == 1
+    assert "published" in refused.stdout.partition("not made")[2]
+
+
+def test_the_limits_of_the_guide_are_valid():
+    (text,) = blocks(ROOT / "docs" / "quality-gates.md", "yaml")
+    settings = resolve([parse_yaml(text, "base.yaml")]).settings
+    assert settings.limits_of("enriched")["records_per_s"].min == 1000.0
