@@ -11,6 +11,7 @@ import dagster as dg
 
 from ledger.dagster.session import Session
 from ledger.dagster.step import depending
+from ledger.errors import ConflictError
 from ledger.events import (
     AlertRaised,
     AssetBlocked,
@@ -45,6 +46,8 @@ def close_run(session: Session, job: dg.JobDefinition, run_id: str, status: str,
         message: Why, where it was no success.
     """
     stream = run_stream(run_id)
+    # Where the stream ends is asked first: whoever closes the run after that makes the append below a conflict.
+    head = session.store.head(str(stream))
     events = session.store.read(EventQuery(run_ids=(run_id,)))
     told = [entry.event for entry in from_table(events)]
     if any(isinstance(event, RunFinished) for event in told):
@@ -65,8 +68,11 @@ def close_run(session: Session, job: dg.JobDefinition, run_id: str, status: str,
         if value is not None
     ]
     ended: list[Event] = [*blocked_in(job, told), *_failure_alerts(told), *measured]
-    recorder = StreamRecorder(session.store, stream, registry=session.registry, head=session.store.head(str(stream)))
-    recorder.record(*ended, RunFinished(run_id=run_id, status=status, message=message))
+    recorder = StreamRecorder(session.store, stream, registry=session.registry, head=head)
+    try:
+        recorder.record(*ended, RunFinished(run_id=run_id, status=status, message=message))
+    except ConflictError:
+        return False  # Somebody else closed it at the same moment.
     return True
 
 

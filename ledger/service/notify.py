@@ -82,10 +82,11 @@ def _deliver(store: LedgerStore, channel: Channel, row: dict[str, Any], clock: C
     alert_id, run_id = row["alert_id"], row["run_id"]
     key = hashlib.sha256(f"{alert_id}\0{channel.name}".encode()).hexdigest()[:32]
     stream = StreamId("notice", key)
+    head = store.head(str(stream))  # Asked before what it says: a delivery in between is a conflict then.
     before = [entry.event for entry in from_table(store.read(EventQuery(streams=(str(stream),))))]
     if any(isinstance(event, NoticeSent) for event in before):
         return None
-    recorder = StreamRecorder(store, stream, clock=clock, head=store.head(str(stream)))
+    recorder = StreamRecorder(store, stream, clock=clock, head=head)
     event: NoticeSent | NoticeFailed
     try:
         attempts = channel.send(_notice(row))

@@ -81,6 +81,7 @@ def test_an_asset_shows_its_figures_as_metadata(page, screenshots):
     page.goto("/assets/enriched_companies?view=overview")
     for label in ("ledger/match_rate", "ledger/precision", "ledger/recall", "ledger/peak_increase_mib"):
         page.get_by_text(label).first.wait_for()
+        assert page.get_by_text(label).first.is_visible()
     page.screenshot(path=screenshots / "dagster-asset.png")
 
 

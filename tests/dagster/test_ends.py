@@ -2,6 +2,7 @@
 
 import json
 import signal
+import threading
 
 import dagster as dg
 import pytest
@@ -127,6 +128,27 @@ def test_a_tick_whose_channel_is_down_leaves_a_dead_letter_and_the_next_one_deli
     (sent,) = finish_run(instance, run, job)
     assert sent.error is None
     assert [type(event) for event in ledger.events(NoticeFailed, NoticeSent)] == [NoticeFailed, NoticeSent]
+
+
+def test_of_several_that_close_a_run_at_once_exactly_one_does(ended, ledger, instance):
+    job, run = ended(0.5)
+    ready, problems = threading.Barrier(6), []
+
+    def close():
+        ready.wait()
+        try:
+            finish_run(instance, run, job)
+        except Exception as problem:  # noqa: BLE001 - whatever it is, it must not be
+            problems.append(problem)
+
+    threads = [threading.Thread(target=close) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert [event.status for event in ledger.events(RunFinished)] == ["failed"]
+    assert len(ledger.events(AssetBlocked)) == 1
 
 
 def test_a_good_run_is_closed_without_a_word(ended, ledger, instance):
