@@ -1,5 +1,6 @@
 """Gates: they block in the run, refuse in a later run of only what comes after, and open again after a fix."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -11,7 +12,9 @@ from ledger.dagster.closing import blocked_in
 from ledger.dagster.gates import QualityChecks, at_least, at_most, required_columns, unique
 from ledger.errors import ConfigurationError
 from ledger.events import AlertRaised, AssetBlocked, AssetFailed, CheckEvaluated
+from ledger.service.channels import CommandChannel
 from ledger.service.gatekeeping import override_gate
+from ledger.service.notify import deliver
 from ledger.store import open_store
 
 CHECKS = QualityChecks(
@@ -179,7 +182,7 @@ def test_a_warning_does_not_block(run, ledger):
 
 
 @pytest.mark.parametrize("value", [0.69, 0.62, 0.5])
-def test_three_sizes_of_breach_have_three_severities_everywhere(materialize, ledger, instance, value):
+def test_three_sizes_of_breach_have_three_severities_everywhere(materialize, ledger, instance, tmp_path, value):
     @dg.asset
     @tracked
     def measured():
@@ -196,6 +199,9 @@ def test_three_sizes_of_breach_have_three_severities_everywhere(materialize, led
     assert metadata["ledger/alert_change_percent"].value == pytest.approx((value - 0.7) / 0.7 * 100)
     levels = {entry.level for entry in instance.all_logs(result.run_id) if alert.message in entry.user_message}
     assert levels == {{"warning": 30, "error": 40, "critical": 50}[expected]}
+    channel = CommandChannel(f"tee {tmp_path / 'told'}")
+    assert [delivery.error for delivery in deliver(open_store(str(ledger.place)), [channel])] == [None]
+    assert json.loads((tmp_path / "told").read_text())["severity"] == expected
 
 
 def test_a_metric_that_was_not_measured_closes_the_gate(materialize, ledger):
