@@ -31,11 +31,14 @@ from ledger.measure import run_probe
 from ledger.metrics import lookup
 from ledger.projections.runs import runs
 from ledger.service.alerting import alert_id
+from ledger.service.clock import Clock, utc_now
 from ledger.service.recorder import StreamRecorder
 from ledger.store.protocol import EventQuery
 
 
-def close_run(session: Session, job: dg.JobDefinition, run_id: str, status: str, message: str | None) -> bool:
+def close_run(
+    session: Session, job: dg.JobDefinition, run_id: str, status: str, message: str | None, *, clock: Clock = utc_now
+) -> bool:
     """Append how a run ended; return whether this call did it.
 
     Args:
@@ -44,6 +47,7 @@ def close_run(session: Session, job: dg.JobDefinition, run_id: str, status: str,
         run_id: Dagster run id.
         status: ``success``, ``failed`` or ``canceled``.
         message: Why, where it was no success.
+        clock: Gives the time at which it ended.
     """
     stream = run_stream(run_id)
     # Where the stream ends is asked first: whoever closes the run after that makes the append below a conflict.
@@ -53,8 +57,9 @@ def close_run(session: Session, job: dg.JobDefinition, run_id: str, status: str,
     if any(isinstance(event, RunFinished) for event in told):
         return False
     row = runs(events).to_pylist()[0]
+    began = row["started"]
     totals = {
-        "run_duration_s": row["duration_s"],
+        "run_duration_s": (clock() - began).total_seconds() if began is not None else None,
         "run_cpu_s": row["cpu_s"],
         "run_peak_rss_bytes": row["peak_rss_bytes"],
         "run_rows_out": row["rows_out"],
@@ -68,7 +73,7 @@ def close_run(session: Session, job: dg.JobDefinition, run_id: str, status: str,
         if value is not None
     ]
     ended: list[Event] = [*blocked_in(job, told), *_failure_alerts(told), *measured]
-    recorder = StreamRecorder(session.store, stream, registry=session.registry, head=head)
+    recorder = StreamRecorder(session.store, stream, registry=session.registry, clock=clock, head=head)
     try:
         recorder.record(*ended, RunFinished(run_id=run_id, status=status, message=message))
     except ConflictError:

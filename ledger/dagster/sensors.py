@@ -5,6 +5,7 @@ Rules:
 - A tick that is repeated changes nothing: a run is closed once, an alert is told once per channel.
 """
 
+from datetime import UTC, datetime
 from typing import Final
 
 import dagster as dg
@@ -13,6 +14,7 @@ from ledger.dagster.closing import close_run
 from ledger.dagster.run_settings import settings_of
 from ledger.dagster.session import open_run, open_session, run_started
 from ledger.service.channels import channels_of
+from ledger.service.clock import utc_now
 from ledger.service.notify import Delivery, deliver
 
 _ENDS: Final = {
@@ -50,11 +52,18 @@ def finish_run(instance: dg.DagsterInstance, run: dg.DagsterRun, job: dg.JobDefi
         for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         if entry.message
     ]
-    close_run(session, job, run.run_id, _ENDS[run.status], "; ".join(failures)[:2000] or None)
+    message = "; ".join(failures)[:2000] or None
+    close_run(session, job, run.run_id, _ENDS[run.status], message, clock=lambda: _ended_at(instance, run.run_id))
     settings = resolved.settings
     return deliver(
         session.store, channels_of(settings), run_ids=(run.run_id,), min_severity=settings.notify_min_severity
     )
+
+
+def _ended_at(instance: dg.DagsterInstance, run_id: str) -> datetime:
+    """Return when Dagster says that a run ended: a sensor looks only every half a minute."""
+    record = instance.get_run_record_by_id(run_id)
+    return datetime.fromtimestamp(record.end_time, UTC) if record is not None and record.end_time else utc_now()
 
 
 def _sensor(status: dg.DagsterRunStatus, default_status: dg.DefaultSensorStatus) -> dg.SensorDefinition:

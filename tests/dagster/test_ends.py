@@ -155,6 +155,8 @@ def test_a_good_run_is_closed_without_a_word(ended, ledger, instance):
     job, run = ended(0.9)
     assert finish_run(instance, run, job) == []
     assert [event.status for event in ledger.events(RunFinished)] == ["success"]
+    (finished,) = [entry for entry in ledger.recorded() if isinstance(entry.event, RunFinished)]
+    assert finished.ts.timestamp() == pytest.approx(instance.get_run_record_by_id(run.run_id).end_time, abs=0.001)
 
 
 def test_the_sensor_itself_ticks(ended, instance, ledger):
