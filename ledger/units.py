@@ -5,6 +5,7 @@ Rules:
 - Absence is ``None`` and is written as an en dash, never as zero.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -21,22 +22,30 @@ MIB: Final = 1024 * 1024
 ABSENT: Final = "–"  # noqa: RUF001 - the en dash is the typographic sign for "no value" in a table
 
 _MINUTE_S: Final = 60.0
-_HOUR_S: Final = 3600.0
 _SECOND_S: Final = 1.0
 _MILLI_S: Final = 0.001
+_HOUR_MIN: Final = 60
 
 
 def format_seconds(value_s: float) -> str:
     """Return a duration in the largest fitting unit: ``80 µs``, ``12 ms``, ``3.21 s``, ``4 min 05 s``."""
-    if value_s < _MILLI_S:
+    if not math.isfinite(value_s):
+        return f"{value_s} s"
+    return f"-{_positive_seconds(-value_s)}" if value_s < 0.0 else _positive_seconds(value_s)
+
+
+def _positive_seconds(value_s: float) -> str:
+    # Each unit ends where its largest number would be rounded up to one of the next.
+    if value_s < _MILLI_S - 0.5e-6:
         return f"{value_s * 1e6:.0f} µs"
-    if value_s < _SECOND_S:
+    if value_s < _SECOND_S - 0.5e-3:
         return f"{value_s * 1000:.0f} ms"
-    if value_s < _MINUTE_S:
+    if value_s < _MINUTE_S - 0.5e-2:
         return f"{value_s:.2f} s"
-    if value_s < _HOUR_S:
-        return f"{int(value_s // _MINUTE_S)} min {int(value_s % _MINUTE_S):02d} s"
-    return f"{int(value_s // _HOUR_S)} h {int(value_s % _HOUR_S // _MINUTE_S):02d} min"
+    minutes, seconds = divmod(round(value_s), 60)
+    if minutes < _HOUR_MIN:
+        return f"{minutes} min {seconds:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def format_bytes(value_bytes: float) -> str:

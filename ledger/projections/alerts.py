@@ -4,7 +4,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from ledger.projections.fold import of_kind, payload_fields
+from ledger.projections.fold import in_order, of_kind, payload_fields
 
 QUERY_KINDS: Final = ("alert_raised",)
 
@@ -21,7 +21,7 @@ def alerts(events: pa.Table) -> pa.Table:
         Columns ``ts``, ``run_id``, ``asset``, ``severity``, ``metric``, ``value``, ``unit``, ``alert_id``,
         ``threshold`` and ``message``.
     """
-    rows = of_kind(events, "alert_raised").sort_by([("ts", "ascending"), ("stream", "ascending"), ("seq", "ascending")])
+    rows = in_order(of_kind(events, "alert_raised"))
     extra = payload_fields(rows, _PAYLOAD)
     table = rows.select(["ts", "run_id", "asset", "severity", "metric", "value", "unit"])
     for name in _PAYLOAD.names:

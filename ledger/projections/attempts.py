@@ -50,10 +50,12 @@ def attempts(events: pa.Table, *, with_outputs: bool = False) -> pa.Table:
     status = pc.fill_null(joined.column("status"), "running")
     joined = joined.set_column(joined.column_names.index("status"), "status", status)
     measured = of_kind(rows, "metric_measured").select(["stream", "seq", "asset", "metric", "value"])
+    joined = joined.append_column("is_output", pa.repeat(pa.scalar(0), joined.num_rows))
     if with_outputs:
         joined = pa.concat_tables([joined, _outputs(joined, measured)])
     figures = wide(last_values(measured), FIGURES, ["stream", "asset"])
-    return left_join(joined, figures, ["stream", "asset"], ["started", "stream"])
+    ordered = left_join(joined, figures, ["stream", "asset"], ["started", "stream", "is_output", "asset"])
+    return ordered.drop_columns(["is_output"])
 
 
 def _outputs(base: pa.Table, measured: pa.Table) -> pa.Table:
@@ -62,4 +64,6 @@ def _outputs(base: pa.Table, measured: pa.Table) -> pa.Table:
     pairs = pairs.join(base.drop_columns(["asset"]), keys="stream", join_type="inner", use_threads=False)
     subjects = base.select(["stream", "asset"])
     others = pairs.join(subjects, keys=["stream", "asset"], join_type="left anti", use_threads=False)
-    return others.select(base.column_names)
+    others = others.select(base.column_names)
+    place = others.column_names.index("is_output")
+    return others.set_column(place, "is_output", pa.repeat(pa.scalar(1), others.num_rows))

@@ -4,7 +4,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from ledger.projections.fold import of_kind, payload_fields
+from ledger.projections.fold import in_order, of_kind, payload_fields
 
 QUERY_KINDS: Final = ("asset_blocked",)
 
@@ -23,9 +23,7 @@ def blocked(events: pa.Table) -> pa.Table:
         Columns ``ts``, ``run_id``, ``asset``, ``partition``, ``check``, ``metric``, ``value``, ``blocked_by``,
         ``gate_run_id``, ``threshold`` and ``reason``.
     """
-    rows = of_kind(events, "asset_blocked").sort_by(
-        [("ts", "ascending"), ("stream", "ascending"), ("seq", "ascending")]
-    )
+    rows = in_order(of_kind(events, "asset_blocked"))
     extra = payload_fields(rows, _PAYLOAD)
     table = rows.select(["ts", "run_id", "asset", "partition", "check", "metric", "value"])
     for name in _PAYLOAD.names:

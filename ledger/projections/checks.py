@@ -4,7 +4,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from ledger.projections.fold import of_kind, payload_fields
+from ledger.projections.fold import in_order, of_kind, payload_fields
 
 QUERY_KINDS: Final = ("check_evaluated",)
 
@@ -21,7 +21,7 @@ def checks(events: pa.Table) -> pa.Table:
         Columns ``ts``, ``run_id``, ``asset``, ``partition``, ``check``, ``status`` (``passed`` or ``failed``),
         ``severity``, ``metric``, ``value``, ``threshold``, ``blocking`` and ``description``.
     """
-    rows = of_kind(events, "check_evaluated")
+    rows = in_order(of_kind(events, "check_evaluated"))
     named = ["ts", "run_id", "asset", "partition", "check", "status", "severity", "metric", "value"]
     extra = payload_fields(rows, _PAYLOAD)
     table = rows.select(named)

@@ -13,6 +13,11 @@ def of_kind(events: pa.Table, *kinds: str) -> pa.Table:
     return events.filter(pc.is_in(events.column("kind"), pa.array(kinds, pa.string())))
 
 
+def in_order(events: pa.Table) -> pa.Table:
+    """Return the rows in the order they are told in: by time, stream and position."""
+    return events.sort_by([("ts", "ascending"), ("stream", "ascending"), ("seq", "ascending")])
+
+
 def asset_streams(events: pa.Table) -> pa.Table:
     """Return the rows that lie in streams of asset runs, with the column ``attempt`` (int64) added."""
     rows = events.filter(pc.starts_with(events.column("stream"), pattern="asset/"))

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from ledger.events import Event, GateOverridden
 from ledger.events.codec import from_table
 from ledger.projections.checks import checks
-from ledger.projections.fold import of_kind
+from ledger.projections.fold import in_order, of_kind
 
 QUERY_KINDS: Final = ("check_evaluated", "gate_overridden")
 """The event kinds this projection needs."""
@@ -69,9 +69,9 @@ def gates(events: pa.Table, now: datetime) -> list[Gate]:
     evaluated = checks(events)
     blocking = evaluated.filter(pc.equal(evaluated.column("blocking"), pa.array([True])[0]))
     latest: dict[tuple[str, str | None, str], dict[str, object]] = {}
-    for row in blocking.sort_by([("ts", "ascending")]).to_pylist():
+    for row in blocking.to_pylist():
         latest[row["asset"] or "", row["partition"], row["check"]] = row
-    overrides = [(entry.ts, entry.event) for entry in from_table(of_kind(events, "gate_overridden"))]
+    overrides = [(entry.ts, entry.event) for entry in from_table(in_order(of_kind(events, "gate_overridden")))]
     rows = sorted(latest.items(), key=lambda item: (item[0][0], item[0][1] or "", item[0][2]))
     return [_gate(key, row, overrides, now) for key, row in rows]
 

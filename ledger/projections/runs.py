@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ledger.projections.attempts import QUERY_KINDS as ATTEMPT_KINDS
 from ledger.projections.attempts import attempts
-from ledger.projections.fold import of_kind, payload_fields
+from ledger.projections.fold import in_order, of_kind, payload_fields
 
 QUERY_KINDS: Final = ("run_started", "run_finished", *ATTEMPT_KINDS)
 """The event kinds this projection needs."""
@@ -102,7 +102,7 @@ def _row(run_id: str, opening: _Opening, total: _Total, closed: tuple[str, datet
 
 def _opened(events: pa.Table) -> dict[str, _Opening]:
     """Return what each run said when it started, by run id."""
-    started = of_kind(events, "run_started")
+    started = in_order(of_kind(events, "run_started"))
     run_ids, times = started.column("run_id").to_pylist(), started.column("ts").to_pylist()
     fields = payload_fields(started, _OPENING).to_pylist()
     return {
@@ -112,8 +112,8 @@ def _opened(events: pa.Table) -> dict[str, _Opening]:
 
 
 def _closed(events: pa.Table) -> dict[str, tuple[str, datetime]]:
-    """Return status and time of the end of each run that said it, by run id."""
-    finished = of_kind(events, "run_finished").select(["run_id", "status", "ts"]).to_pylist()
+    """Return status and time of the end of each run that said it, by run id; the last end told holds."""
+    finished = in_order(of_kind(events, "run_finished")).select(["run_id", "status", "ts"]).to_pylist()
     return {row["run_id"]: (row["status"], row["ts"]) for row in finished}
 
 

@@ -36,6 +36,6 @@ def samples(events: pa.Table, *, all_attempts: bool = False) -> pa.Table:
         joined = joined.filter(pc.equal(joined.column("status"), "success"))
         joined = last_values(joined)
     ordered = joined.sort_by(
-        [(name, "ascending") for name in ("ts", "asset", "metric", "partition", "run_id", "attempt")]
+        [(name, "ascending") for name in ("ts", "asset", "metric", "partition", "run_id", "attempt", "stream", "seq")]
     )
     return ordered.select(list(COLUMNS))

@@ -6,6 +6,9 @@ from typing import Final
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories without a mark of their own: controls, direction marks, surrogates, separators."""
 
+_ABOVE_OTHERS: Final = frozenset({"Mn", "Me"})
+"""Unicode categories of marks that share the cell of the character before them."""
+
 
 def printable(text: str, limit: int | None = None) -> str:
     """Return the text on one line, every invisible character as its escape, cut to ``limit`` characters."""
@@ -16,7 +19,7 @@ def printable(text: str, limit: int | None = None) -> str:
 def width(text: str) -> int:
     """Return the terminal cells a printable text takes: East Asian wide characters take two, combining ones none."""
     return sum(
-        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
+        0 if unicodedata.category(character) in _ABOVE_OTHERS else 1 + (unicodedata.east_asian_width(character) in "WF")
         for character in text
     )
 

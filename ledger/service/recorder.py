@@ -86,6 +86,18 @@ class StreamRecorder:
             )
             self._send_unsent()
 
+    def resend(self) -> bool:
+        """Append the batch that was refused, exactly as it was; return whether one was waiting.
+
+        Raises:
+            ConflictError: As ``record``.
+            StoreError: The medium refused again.
+        """
+        with self._lock:
+            waits = self._unsent is not None
+            self._send_unsent()
+            return waits
+
     def _send_unsent(self) -> None:
         """Append the batch that waits, if there is one."""
         batch = self._unsent

@@ -83,6 +83,7 @@ def replay_run(store: LedgerStore, name: str) -> RunStory:
     """
     run_id = find_run(store, name)
     events = store.read(EventQuery(run_ids=(run_id,)))
+    events = events.filter(pc.equal(events.column("run_id"), run_id))  # Not of a run whose id only begins like it.
     told = [entry.event for entry in from_table(_of(events, _STORY_KINDS))]
     return RunStory(
         run=runs.runs(events),
@@ -107,6 +108,8 @@ def find_run(store: LedgerStore, name: str) -> str:
         raise ConfigurationError(message)
     if name == LATEST:
         return _latest(started)
+    if name in ids:
+        return name
     matches = [run_id for run_id in ids if run_id.startswith(name)]
     if len(matches) == 1:
         return str(matches[0])

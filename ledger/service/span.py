@@ -110,6 +110,7 @@ class AssetSpan:
         self._probe_s: float | None = None
         self._progress: ProgressReported | None = None
         self._progress_sent_s = float("-inf")
+        self._ending = False
         self._closed = False
 
     def start(self, *, probe_s: float | None = None) -> None:
@@ -290,6 +291,10 @@ class AssetSpan:
         """Append the last batch."""
         if self._closed:
             return
+        if self._recorder.resend() and self._ending:
+            self._closed = True  # What waited was the end, which the ledger refused at first.
+            return
+        self._ending = True
         events: list[Event] = [
             self._metric(metric, value, subject) for (subject, metric), value in sorted(self._values.items())
         ]

@@ -109,12 +109,20 @@ def parse_yaml(text: str, name: str) -> dict[str, Placed]:
         place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
         message = f"{place}: not valid YAML ({error.problem}); correct the file"
         raise ConfigurationError(message) from error
+    except yaml.reader.ReaderError as error:
+        line, column = text.count("\n", 0, error.position) + 1, error.position - text.rfind("\n", 0, error.position)
+        message = f"{name}:{line}:{column}: not valid YAML ({error.reason}); correct the file"
+        raise ConfigurationError(message) from error
     if node is None:
         return {}
     if not isinstance(node, yaml.MappingNode):
         message = f"{name}: the file must be a mapping of settings (`chunk_size: 25000`)"
         raise ConfigurationError(message)
-    return dict(_leaves(node, name))
+    try:
+        return dict(_leaves(node, name))
+    except RecursionError as error:
+        message = f"{name}: settings are nested without end; an anchor must not hold its own alias"
+        raise ConfigurationError(message) from error
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Placed]:
@@ -155,7 +163,7 @@ def scalar(path: str, text: str) -> Any:  # noqa: ANN401 - the setting's type de
         return text
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # A day that does not exist is a ValueError.
         return text
 
 
@@ -172,15 +180,19 @@ def _leaves(node: yaml.MappingNode, name: str, above: str = "") -> Iterator[tupl
         if isinstance(below, yaml.MappingNode) and below.value:
             yield from _leaves(below, name, f"{path}.")
         else:
-            value = _value(below)
+            value = _value(below, source)
             yield path, Placed({} if value is None and _is_mapping(path) else value, source)
 
 
-def _value(node: yaml.Node) -> Any:  # noqa: ANN401 - whatever the file holds
+def _value(node: yaml.Node, source: str) -> Any:  # noqa: ANN401 - whatever the file holds
     """Return what a part of a file says."""
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_document(node)
+    except (yaml.YAMLError, ValueError) as error:  # An unknown tag, or a day that does not exist.
+        said = getattr(error, "problem", None) or error
+        message = f"{source}: the value cannot be read ({said}); put it in quotes where it is meant as text"
+        raise ConfigurationError(message) from error
     finally:
         loader.dispose()
 
@@ -244,9 +256,13 @@ def _invalid(detail: Any, known: Mapping[str, Placed]) -> str:  # noqa: ANN401 -
     said = detail["msg"].removeprefix("Value error, ")
     if not path:  # Several settings together.
         return f"settings: {said}"
+    missing = detail["type"] == "missing"
+    place = path.rpartition(".")[0] if missing else path  # What is missing has no place; what it belongs to has.
     fitting = [
-        other for other in known if path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.")
+        other for other in known if place == other or place.startswith(f"{other}.") or other.startswith(f"{place}.")
     ]
     source = known[max(fitting, key=len)].source if fitting else "settings"
+    if missing:
+        return f"{source}: {path} is missing"
     value = REDACTED if _field(path) in SECRET_SETTINGS else repr(detail["input"])
     return f"{source}: {path} is {value}, but {said[0].lower()}{said[1:]}"

@@ -76,7 +76,7 @@ def read_footer(path: Path) -> Footer:
         metadata = pq.read_metadata(path).metadata or {}
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise IntegrityError(damaged_message(path, str(error))) from error
     try:
         version = int(metadata[_FORMAT])
@@ -102,9 +102,11 @@ def read_rows(path: Path) -> pa.Table:
         IntegrityError: The file is damaged.
     """
     try:
-        return pq.ParquetFile(path).read(columns=list(SCHEMA.names)).cast(SCHEMA)
+        rows = pq.ParquetFile(path).read(columns=list(SCHEMA.names)).cast(SCHEMA)
+        rows.validate(full=True)  # Text that is no UTF-8 is read without complaint.
     except (pa.ArrowException, OSError, ValueError) as error:
         raise IntegrityError(damaged_message(path, str(error))) from error
+    return rows
 
 
 def damaged_message(path: Path, detail: str) -> str:

@@ -38,7 +38,7 @@ def scan(files: Sequence[Path], query: EventQuery = EVERYTHING) -> pa.Table:
         with duckdb.connect(config=_SETTINGS) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             table = connection.sql(sql, params=[[str(path) for path in files], *parameters]).to_arrow_table()
-    except duckdb.Error as error:
+    except (duckdb.Error, UnicodeDecodeError) as error:  # DuckDB quotes damaged text, which may be no UTF-8.
         raise _blame(files, error) from error
     if table.num_rows and table.column("newest")[0].as_py() > FORMAT_VERSION:
         newest = table.column("newest")[0].as_py()
@@ -73,7 +73,7 @@ def _where(query: EventQuery) -> tuple[str, list[Any]]:
     return (" WHERE " + " AND ".join(terms) if terms else ""), parameters
 
 
-def _blame(files: Sequence[Path], error: duckdb.Error) -> IntegrityError | StoreError:
+def _blame(files: Sequence[Path], error: Exception) -> IntegrityError | StoreError:
     """Return the error that names the file at fault, since the engine's own text may not."""
     for path in files:
         try:

@@ -1,35 +1,19 @@
 """Folds of events: they do not depend on the order of rows, follow attempts, and stay whole where events are odd."""
 
-import dataclasses
 import random
-from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.events import (
-    AlertRaised,
-    AssetFailed,
-    AssetFinished,
-    AssetLost,
-    AssetStarted,
-    CheckEvaluated,
-    MetricMeasured,
-    ProgressReported,
-    RunFinished,
-    RunStarted,
-    asset_stream,
-    run_stream,
-)
-from ledger.events.batch import freeze
+from ledger.events import AlertRaised, CheckEvaluated, MetricMeasured, ProgressReported
 from ledger.events.schema import SCHEMA
-from ledger.projections import alerts, attempts, checks, progress, runs, samples
+from ledger.projections import alerts, attempts, blocked, checks, progress, runs, samples
 from ledger.projections.fold import last_values, of_kind
 from ledger.store.memory import MemoryStore
+from tests.recorded import ENDS, attempt, closed, opened
 
-BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 FOLDS = [
     runs.runs,
     attempts.attempts,
@@ -38,43 +22,9 @@ FOLDS = [
     lambda events: samples.samples(events, all_attempts=True),
     checks.checks,
     alerts.alerts,
+    blocked.blocked,
     progress.progress,
 ]
-ENDS = {
-    "success": AssetFinished(peak_method="vmhwm", sample_hz=10.0),
-    "failed": AssetFailed(error_type="E", error_message="m", traceback="t", context={}, peak_method="vmhwm"),
-    "retrying": AssetFailed(
-        status="retrying", error_type="E", error_message="m", traceback="t", context={}, peak_method="vmhwm"
-    ),
-    "lost": AssetLost(reason="r", last_seen_s=1.0, context={}),
-}
-
-
-def attempt(store, run_id, asset, end, *, number=0, minute=0, value=1.0, more=()):
-    """Record an attempt that took ``value`` seconds and ended as ``end``; ``running`` for one that did not end."""
-    place = {"asset": asset, "run_id": run_id}
-    events = [
-        AssetStarted(**place, output_assets=(asset,), host="h", pid=1),
-        MetricMeasured(**place, metric="duration_s", value=value, unit="s"),
-        MetricMeasured(**place, metric="rows_out", value=10.0, unit="rows"),
-        *more,
-    ]
-    if end != "running":
-        events.append(dataclasses.replace(ENDS[end], **place))
-    times = [BEGAN + timedelta(minutes=minute, seconds=second) for second in range(len(events))]
-    store.append(freeze(str(asset_stream(asset, run_id, None, number)), list(zip(times, events, strict=True))))
-
-
-def opened(store, run_id, planned, minute=0):
-    event = RunStarted(run_id=run_id, job="job", launcher="cli", planned_assets=planned, tags={})
-    batch = freeze(str(run_stream(run_id)), [(BEGAN + timedelta(minutes=minute), event)])
-    store.append(batch)
-    return batch
-
-
-def closed(store, run_id, status, after, minute=5):
-    event = RunFinished(run_id=run_id, status=status)
-    store.append(freeze(str(run_stream(run_id)), [(BEGAN + timedelta(minutes=minute), event)], after=after))
 
 
 def test_an_empty_ledger_folds_to_empty_tables_of_the_same_columns():
