@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -151,16 +151,14 @@ def test_lines_of_json_are_one_valid_object_each(rows):
     assert [row.keys() for row in read] == [row.keys() for row in rows]
 
 
-@given(st.lists(st.datetimes(timezones=st.timezones()), max_size=4))
+@given(st.lists(st.datetimes(datetime(1970, 1, 2), datetime(2100, 1, 1), timezones=st.timezones()), max_size=4))  # noqa: DTZ001
 def test_times_are_written_in_utc_and_come_back_from_json_and_parquet(moments):
     rows = pa.table({"ts": pa.array(moments, pa.timestamp("us", tz="UTC"))})
     out = io.StringIO()
     json_report.write(rows, out)
     texts = [row["ts"] for row in json.loads(out.getvalue())]
     assert all(text.endswith("Z") for text in texts)
-    assert [
-        table_ts.isoformat(timespec="microseconds").replace("+00:00", "Z") for table_ts in moments_of(rows)
-    ] == texts
+    assert [datetime.fromisoformat(text) for text in texts] == [moment.astimezone(UTC) for moment in moments]
     stored = io.BytesIO()
     parquet.write(rows, stored)
     assert pq.read_table(io.BytesIO(stored.getvalue())).equals(rows)
