@@ -133,8 +133,12 @@ async def half_a_second_async_yielded():
     ids=lambda asset: asset.key.to_user_string(),
 )
 def test_the_work_is_timed_and_not_its_creation(asset, materialize, ledger):
-    assert materialize(asset).success
-    values = ledger.values(asset.key.to_user_string())
+    for _ in range(4):  # A shared machine may steal time from some of them.
+        assert materialize(asset).success
+        values = ledger.values(asset.key.to_user_string())
+        assert values["duration_s"] >= 0.5
+        if values["duration_s"] <= 0.52 and values["metering_cpu_s"] <= 0.01:
+            break
     assert values["duration_s"] == pytest.approx(0.5, abs=0.02)
     assert values["metering_cpu_s"] <= 0.01
 
