@@ -38,7 +38,7 @@ $(DAGSTER_HOME)/dagster.yaml:
 	printf 'telemetry:\n  enabled: false\nnux:\n  enabled: false\n' > $@
 
 lock:
-	$(BIN)/uv pip compile pyproject.toml --extra webserver --group dev --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra webserver --extra object-stores --group dev --python-version 3.11 \
 	  --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header \
 	  --upgrade -q -o .ci/requirements.lock
 
