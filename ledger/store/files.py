@@ -40,9 +40,11 @@ _ADVICE: Final = {
 
 @contextlib.contextmanager
 def explained(action: str, path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` raised inside into a ``StoreError`` of one sentence."""
+    """Turn an ``OSError`` raised inside into a ``StoreError`` of one sentence; a missing file stays what it is."""
     try:
         yield
+    except FileNotFoundError:
+        raise
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0, f"{error.strerror or error}")
         message = f"cannot {action} {path}: {advice}"
