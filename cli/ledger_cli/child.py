@@ -48,7 +48,7 @@ class Follower:
         self._store: Final = store
         self._launch_id: Final = launch_id
         self._display: Final = display
-        self._known = store.batch_keys()
+        self._cursor = store.view().cursor
         self.run_id: str | None = None
 
     def poll(self) -> None:
@@ -56,7 +56,7 @@ class Follower:
         from ledger.events import RunStarted
         from ledger.service.replay import events_after
 
-        entries, self._known = events_after(self._store, self._known)
+        entries, self._cursor = events_after(self._store, self._cursor)
         for entry in entries:
             event = entry.event
             if isinstance(event, RunStarted) and event.launch_id == self._launch_id:

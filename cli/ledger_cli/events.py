@@ -35,8 +35,6 @@ def events(
     **narrowed: Any,
 ) -> None:
     """List the events of the ledger, oldest first; with --format json one object per line."""
-    import pyarrow as pa
-
     from ledger.events import KINDS
     from ledger.events.codec import from_table
     from ledger.names import no_such
@@ -47,17 +45,15 @@ def events(
             raise click.BadParameter(no_such("event kind", kind, KINDS), param_hint="--kind")
     store = open_ledger(ledger_uri)
     query = query_of(store, narrowed, kinds=kinds, streams=streams)
-    known = store.batch_keys()
-    found = store.read_batches(known)
-    table = select(found, query)
+    view = store.view()
+    cursor = view.cursor
+    table = view.read(query)
     _write(from_table(table.slice(max(table.num_rows - last, 0)) if last else table), form)
     while follow:
         sys.stdout.flush()
         time.sleep(_POLL_S)
-        keys = store.batch_keys()
-        if keys - known:
-            _write(from_table(select(pa.concat_tables([store.read_batches(keys - known)]), query)), form)
-            known = keys
+        new, cursor = store.changes(cursor)
+        _write(from_table(select(new, query)), form)
 
 
 def _write(entries: "Iterable[RecordedEvent]", form: str) -> None:

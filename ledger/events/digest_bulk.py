@@ -5,6 +5,8 @@ Rules:
 - Costs well under 4 µs an event, so that a whole ledger can be verified.
 """
 
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -17,30 +19,46 @@ from ledger.events.schema import SCHEMA
 _NULL: Final = pa.scalar(b"\x00", pa.binary())
 _PRESENT: Final = pa.scalar(b"\x01", pa.binary())
 _EMPTY: Final = pa.scalar(b"", pa.binary())
+_ROWS_AT_A_TIME: Final = 100_000
+"""About 25 MB of bytes; Arrow's binary arrays end at 2 GiB."""
 
 
-def batch_digests(events: pa.Table) -> dict[tuple[str, int], str]:
-    """Return the digest (hex) each batch of a table should have, by stream and number, chained from batch 0 on.
+def batch_digests(events: pa.Table, known: Mapping[tuple[str, int], str] | None = None) -> dict[tuple[str, int], str]:
+    """Return the digest (hex) each batch of a table should have, by stream and number.
 
     Args:
-        events: Rows in ``SCHEMA`` in any order, whole streams from their first batch on; left untouched.
+        events: Rows in ``SCHEMA`` in any order, every batch whole; left untouched.
+        known: Digests of the batches before those of the table, and of any others; without it the table must hold
+            whole streams from their first batch on, and the digests are chained from there.
     """
-    rows = events.sort_by([("stream", "ascending"), ("batch", "ascending"), ("seq", "ascending")]).combine_chunks()
-    if rows.num_rows == 0:
+    if events.num_rows == 0:
         return {}
-    ends, data = _contents(row_bytes(rows))
-    stream = rows.column("stream").combine_chunks().dictionary_encode()
-    codes = _one(stream).indices.to_numpy()
-    batch = rows.column("batch").to_numpy()
+    streams = _one(events.column("stream")).dictionary_encode()
+    codes = streams.indices.to_numpy()
+    order = np.lexsort((events.column("seq").to_numpy(), events.column("batch").to_numpy(), codes))
+    codes, batch = codes[order], events.column("batch").to_numpy()[order]
     starts = np.flatnonzero(np.r_[True, (codes[1:] != codes[:-1]) | (batch[1:] != batch[:-1])])
-    names = _one(stream).dictionary.to_pylist()
+    names = streams.dictionary.to_pylist()
     digests: dict[tuple[str, int], str] = {}
-    for start, stop in zip(starts.tolist(), [*starts[1:].tolist(), rows.num_rows], strict=True):
-        name, number = names[codes[start]], int(batch[start])
-        body = data[int(ends[start]) : int(ends[stop])]
-        previous = digests.get((name, number - 1))
-        digests[name, number] = digest_of(body, stop - start, stream=name, batch=number, previous=previous)
+    before = digests if known is None else known
+    for first, last in _groups(starts, len(order)):
+        begin = int(starts[first])
+        rows = events.take(pa.array(order[begin : int(starts[last]) if last < len(starts) else len(order)]))
+        ends, data = _contents(row_bytes(rows))
+        bounds = [*(starts[first:last] - begin).tolist(), rows.num_rows]
+        for start, stop in pairwise(bounds):
+            name, number = names[codes[begin + start]], int(batch[begin + start])
+            body = data[int(ends[start]) : int(ends[stop])]
+            previous = before.get((name, number - 1))
+            digests[name, number] = digest_of(body, stop - start, stream=name, batch=number, previous=previous)
     return digests
+
+
+def _groups(starts: np.ndarray[tuple[int], np.dtype[np.int64]], n_rows: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of whole batches with few enough rows that their bytes stay small."""
+    edges = np.searchsorted(starts, np.arange(0, n_rows, _ROWS_AT_A_TIME)).tolist()
+    edges = sorted({*edges, len(starts)} | {0})
+    yield from pairwise(edges)
 
 
 def row_bytes(rows: pa.Table) -> pa.Array:

@@ -22,7 +22,7 @@ from ledger.events import (
 from ledger.events.codec import from_table
 from ledger.names import no_such
 from ledger.projections import alerts, attempts, blocked, checks, runs, samples
-from ledger.store.protocol import EventQuery, LedgerStore
+from ledger.store.protocol import Cursor, EventQuery, LedgerStore
 
 LATEST: Final = "latest"
 _HERE: Final = "in the ledger"
@@ -162,11 +162,10 @@ def check_names(store: LedgerStore, query: EventQuery) -> None:
         find_run(store, run_id)
 
 
-def events_after(store: LedgerStore, known: frozenset[str]) -> tuple[list[RecordedEvent], frozenset[str]]:
-    """Return the events of batches that appeared since, in order, and the keys that are known now."""
-    keys = store.batch_keys()
-    new = keys - known
-    return (list(from_table(store.read_batches(new))) if new else []), keys
+def events_after(store: LedgerStore, cursor: Cursor) -> tuple[list[RecordedEvent], Cursor]:
+    """Return the events that became visible since, in order, and where to go on."""
+    events, cursor = store.changes(cursor)
+    return list(from_table(events)), cursor
 
 
 def _of(events: pa.Table, kinds: tuple[str, ...]) -> pa.Table:

@@ -20,10 +20,11 @@ def open_store(uri: str, *, create: bool = False) -> LedgerStore:
         MissingLedgerError: There is no ledger and ``create`` is false.
         StoreError: The place cannot be read or made.
     """
+    from ledger.store.directory import DirectoryMedium  # noqa: PLC0415 - only what opens a store needs it
     from ledger.store.parquet import ParquetStore  # noqa: PLC0415 - loads pyarrow and DuckDB, which costs 300 ms
 
-    directory = _directory(uri)
-    return ParquetStore.create(directory) if create else ParquetStore.open(directory)
+    medium = DirectoryMedium(_directory(uri))
+    return ParquetStore.create(medium) if create else ParquetStore.open(medium)
 
 
 def _directory(uri: str) -> Path:

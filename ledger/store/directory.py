@@ -31,7 +31,7 @@ class DirectoryMedium:
         """Write a name that did not exist; see ``Medium``."""
         path = self._directory / name
         try:
-            with files.explained("write", path):
+            with files.explained("write to the ledger at", self._directory):
                 if path.parent not in self._made:
                     files.make_directory(path.parent)
                     self._made.add(path.parent)

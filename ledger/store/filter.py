@@ -18,16 +18,10 @@ def select(events: pa.Table, query: EventQuery) -> pa.Table:
         ("asset", query.assets),
         ("metric", query.metrics),
         ("stream", query.streams),
+        ("run_id", query.run_ids),
     ):
         if wanted:
             mask = _both(mask, pc.is_in(events.column(column), pa.array(wanted, pa.string())))
-    if query.run_ids:
-        runs = events.column("run_id")
-        starts = [pc.starts_with(runs, pattern=run_id) for run_id in query.run_ids]
-        matches = starts[0]
-        for other in starts[1:]:
-            matches = pc.or_kleene(matches, other)
-        mask = _both(mask, matches)
     if query.since is not None:
         mask = _both(mask, pc.greater_equal(events.column("ts"), pa.scalar(query.since, pa.timestamp("us", tz="UTC"))))
     if query.until is not None:

@@ -10,7 +10,6 @@ Rules:
 import hashlib
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
@@ -19,7 +18,9 @@ import pyarrow.parquet as pq
 from ledger.errors import IntegrityError
 from ledger.events.batch import EventBatch
 from ledger.events.schema import FORMAT_VERSION, SCHEMA
+from ledger.store.medium import Medium
 
+DIRECTORY: Final = "loose"
 SUFFIX: Final = ".parquet"
 _FORMAT: Final = b"dagster_ledger.format"
 _STREAM: Final = b"dagster_ledger.stream"
@@ -40,9 +41,29 @@ class Footer:
     next_seq: int
 
 
+def stream_hash(stream: str) -> str:
+    """Return what the names of all appends of a stream begin with."""
+    return hashlib.sha256(stream.encode()).hexdigest()[:32]
+
+
+def name_of(hashed: str, number: int) -> str:
+    """Return the name of the file of one append; at most 99,999,999 appends a stream.
+
+    Args:
+        hashed: What ``stream_hash`` returned.
+        number: Number of the append.
+    """
+    return f"{DIRECTORY}/{hashed}-{number:08d}{SUFFIX}"
+
+
 def file_name(stream: str, number: int) -> str:
-    """Return the name of the file of one append; at most 99,999,999 appends a stream."""
-    return f"{hashlib.sha256(stream.encode()).hexdigest()[:32]}-{number:08d}{SUFFIX}"
+    """Return the name of the file of one append."""
+    return name_of(stream_hash(stream), number)
+
+
+def listed(medium: Medium) -> list[str]:
+    """Return the names of the loose files that are there now, sorted."""
+    return [name for name in medium.names(DIRECTORY) if name.endswith(SUFFIX)]
 
 
 def encode(batch: EventBatch) -> bytes:
@@ -65,19 +86,42 @@ def encode(batch: EventBatch) -> bytes:
     return buffer.getvalue()
 
 
-def read_footer(path: Path) -> Footer:
+def read_footer(medium: Medium, name: str, *, fresh: bool = False) -> Footer:
     """Return what a loose file says about itself.
 
     Raises:
         IntegrityError: It is no Parquet file of this ledger, or of a newer format.
         FileNotFoundError: There is no such file.
     """
+    return _opened(medium, name, fresh=fresh)[1]
+
+
+def read_whole(medium: Medium, name: str, *, fresh: bool = False) -> tuple[Footer, pa.Table]:
+    """Return footer and rows (in ``SCHEMA``) of a loose file.
+
+    Raises:
+        IntegrityError: The file is damaged, or of a newer format.
+        FileNotFoundError: There is no such file.
+    """
+    file, footer = _opened(medium, name, fresh=fresh)
     try:
-        metadata = pq.read_metadata(path).metadata or {}
+        rows = file.read(columns=list(SCHEMA.names)).cast(SCHEMA)
+        rows.validate(full=True)  # Text that is no UTF-8 is read without complaint.
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise IntegrityError(damaged_message(medium.where(name), str(error))) from error
+    return footer, rows
+
+
+def _opened(medium: Medium, name: str, *, fresh: bool) -> tuple[pq.ParquetFile, Footer]:
+    """Return the open file and its footer."""
+    where = medium.where(name)
+    try:
+        file = pq.ParquetFile(medium.paths([name], fresh=fresh)[0])
+        metadata = file.metadata.metadata or {}
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise IntegrityError(damaged_message(path, str(error))) from error
+        raise IntegrityError(damaged_message(where, str(error))) from error
     try:
         version = int(metadata[_FORMAT])
         footer = Footer(
@@ -88,31 +132,17 @@ def read_footer(path: Path) -> Footer:
             next_seq=int(metadata[_NEXT_SEQ]),
         )
     except (KeyError, ValueError) as error:
-        raise IntegrityError(damaged_message(path, "its footer is not one this ledger writes")) from error
+        raise IntegrityError(damaged_message(where, "its footer is not one this ledger writes")) from error
     if version > FORMAT_VERSION:
-        message = f"{path} has ledger format {version}, this release reads up to {FORMAT_VERSION}; install a newer one"
+        message = f"{where} has ledger format {version}, this release reads up to {FORMAT_VERSION}; install a newer one"
         raise IntegrityError(message)
-    return footer
+    return file, footer
 
 
-def read_rows(path: Path) -> pa.Table:
-    """Return the rows of a loose file in ``SCHEMA``.
-
-    Raises:
-        IntegrityError: The file is damaged.
-    """
-    try:
-        rows = pq.ParquetFile(path).read(columns=list(SCHEMA.names)).cast(SCHEMA)
-        rows.validate(full=True)  # Text that is no UTF-8 is read without complaint.
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise IntegrityError(damaged_message(path, str(error))) from error
-    return rows
-
-
-def damaged_message(path: Path, detail: str) -> str:
+def damaged_message(where: str, detail: str) -> str:
     """Return the sentence for a file that cannot be read as what it should be."""
     first_line = detail.strip().splitlines()[0][:200] if detail.strip() else "no detail"
     return (
-        f"{path} is damaged ({first_line.rstrip('.')}); restore it from a backup, or move it away and run"
-        " `dagster-ledger doctor` to see what is missing"
+        f"{where} is damaged ({first_line.rstrip('.')}); restore it from a backup, or move it away and run"
+        " `dagster-ledger ledger verify` to see what is missing"
     )

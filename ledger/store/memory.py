@@ -1,16 +1,18 @@
 """The reference store: a dictionary, for tests and for dry runs."""
 
 import threading
+from collections.abc import Iterator
 from typing import Final
 
 import pyarrow as pa
 
 from ledger.errors import ConflictError
 from ledger.events.batch import EventBatch
+from ledger.events.checkpoint import Checkpoint
 from ledger.events.digest import batch_digest
 from ledger.events.schema import SCHEMA
 from ledger.store.filter import select
-from ledger.store.protocol import EVERYTHING, EventQuery, LedgerStats, Problem, StreamHead
+from ledger.store.protocol import EVERYTHING, Cursor, EventQuery, LedgerStats, Part, Problem, StreamHead
 from ledger.store.summary import summarise
 
 
@@ -51,14 +53,16 @@ class MemoryStore:
         """Return the events of a query."""
         return select(self._all(tuple(self._batches.values())), query)
 
-    def batch_keys(self) -> frozenset[str]:
-        """Return one key for each batch."""
-        return frozenset(_key(batch) for batch in tuple(self._batches.values()))
+    def view(self) -> "MemoryView":
+        """Return what is there now."""
+        batches = tuple(self._batches.values())
+        return MemoryView(self._all(batches), Cursor(0, frozenset(_key(batch) for batch in batches)))
 
-    def read_batches(self, keys: frozenset[str]) -> pa.Table:
-        """Return the events of some batches."""
-        wanted = tuple(batch for batch in tuple(self._batches.values()) if _key(batch) in keys)
-        return select(self._all(wanted), EVERYTHING)
+    def changes(self, cursor: Cursor) -> tuple[pa.Table, Cursor]:
+        """Return the events of batches that came since."""
+        batches = tuple(self._batches.values())
+        new = tuple(batch for batch in batches if _key(batch) not in cursor.recent)
+        return select(self._all(new), EVERYTHING), Cursor(0, frozenset(_key(batch) for batch in batches))
 
     def stats(self) -> LedgerStats:
         """Return how large the ledger is."""
@@ -77,6 +81,41 @@ class MemoryStore:
     @staticmethod
     def _all(batches: tuple[EventBatch, ...]) -> pa.Table:
         return pa.concat_tables([SCHEMA.empty_table(), *(batch.rows for batch in batches)])
+
+
+class MemoryView:
+    """A table of events; nothing of it is ever compacted."""
+
+    def __init__(self, events: pa.Table, cursor: Cursor) -> None:
+        """Take the events, which nobody changes, and where they end."""
+        self._events: Final = events
+        self.cursor: Final = cursor
+
+    @property
+    def compacted(self) -> Checkpoint | None:
+        """Always ``None``."""
+        return None
+
+    def read(self, query: EventQuery = EVERYTHING, part: Part = "all") -> pa.Table:
+        """Return the events of a query; all of them are recent."""
+        return select(self._events.slice(0, 0) if part == "compacted" else self._events, query)
+
+    def names_in(self, column: str, part: Part = "all") -> frozenset[str]:
+        """Return the values a text column has, without null."""
+        return frozenset(self.read(EventQuery(columns=(column,)), part).column(column).drop_null().to_pylist())
+
+    def runs_since(self, checkpoint: Checkpoint | None) -> Iterator[frozenset[str]]:
+        """Yield nothing."""
+        del checkpoint
+        return iter(())
+
+    def snapshot(self, table: str, code: str) -> tuple[Checkpoint, pa.Table] | None:
+        """Return nothing."""
+        del table, code
+        return None
+
+    def keep_snapshot(self, table: str, code: str, rows: pa.Table) -> None:
+        """Keep nothing."""
 
 
 def conflict_message(batch: EventBatch) -> str:

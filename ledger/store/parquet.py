@@ -1,202 +1,334 @@
-"""The Parquet ledger: a directory with one immutable file per append.
+"""The Parquet ledger: immutable files on a medium, one for each append, merged later into sorted segments.
 
 Rules:
-- Layout: ``FORMAT`` (one line) and ``loose/<stream hash>-<number>.parquet``.
+- Layout: ``FORMAT`` (two lines: format, name of the ledger), ``loose/`` (an append each), ``leaves/`` and
+  ``checkpoints/`` (the seal), ``segments/`` and ``records/`` (what was compacted), ``snapshots/`` (a cache).
 - No shared file, lock or counter: writers meet only on the same stream and number, where exactly one wins.
-- What a reader sees is the set of names in one directory listing; every name was complete before it appeared.
+- What was appended longer ago than half a grace period may be compacted and its loose file gone, so an append that
+  relies on such knowledge looks into the leaf index; every other append touches nothing but its own file.
 """
 
-import os
-from pathlib import Path
-from typing import Final
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger.errors import ConfigurationError, ConflictError, IntegrityError, MissingLedgerError
 from ledger.events.batch import EventBatch
-from ledger.events.digest_bulk import batch_digests
+from ledger.events.checkpoint import Checkpoint
 from ledger.events.schema import FORMAT_VERSION, SCHEMA
-from ledger.store import files, loose
+from ledger.store import checkpoints, compact, loose, proof, records, scan, seal, verify
+from ledger.store.filter import select
+from ledger.store.index import LeafIndex
+from ledger.store.medium import Medium
 from ledger.store.memory import broken_chain_message, conflict_message
-from ledger.store.protocol import EVERYTHING, EventQuery, LedgerStats, Problem, StreamHead
-from ledger.store.scan import scan
-from ledger.store.summary import summarise
+from ledger.store.protocol import EVERYTHING, Cursor, EventQuery, LedgerStats, Problem, StreamHead
+from ledger.store.records import Record
+from ledger.store.view import ParquetView, open_view, with_fresh_view
 
-_FORMAT_FILE: Final = "FORMAT"
 _FORMAT_WORD: Final = "dagster-ledger"
 _HEADS_KEPT: Final = 1024
+_TRUSTED_S: Final = compact.GRACE_S / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A head this process wrote or read, and when."""
+
+    head: StreamHead
+    at_s: float
 
 
 class ParquetStore:
-    """A ledger in a directory; safe for any number of processes and threads."""
+    """A ledger on a medium; safe for any number of processes and threads."""
 
-    def __init__(self, directory: Path) -> None:
-        """Name the directory; nothing is read or made."""
-        self._directory: Final = directory
-        self._loose: Final = directory / "loose"
-        self._heads: Final[dict[str, StreamHead]] = {}
+    def __init__(self, medium: Medium, origin: str) -> None:
+        """Name medium and ledger; nothing is read or made."""
+        self._medium: Final = medium
+        self._heads: Final[dict[str, _Known]] = {}
+        self.origin: Final = origin
 
     @classmethod
-    def open(cls, directory: Path) -> "ParquetStore":
-        """Return the ledger in an existing directory.
+    def open(cls, medium: Medium) -> Self:
+        """Return the ledger on a medium.
 
         Raises:
             MissingLedgerError: There is no ledger.
             IntegrityError: It has a newer format.
         """
-        with files.explained("read", directory):
-            exists = (directory / _FORMAT_FILE).is_file()
-        if not exists:
+        try:
+            text = medium.read(verify.FORMAT_FILE).decode(errors="replace")
+        except FileNotFoundError as error:
             message = (
-                f"there is no ledger at {directory}; make one with `dagster-ledger run`, or name another place with"
+                f"there is no ledger at {medium.uri}; make one with `dagster-ledger run`, or name another place with"
                 " --ledger or DAGSTER_LEDGER_URI"
             )
-            raise MissingLedgerError(message)
-        _check_format(directory / _FORMAT_FILE)
-        return cls(directory)
+            raise MissingLedgerError(message) from error
+        return cls(medium, _origin(medium, text))
 
     @classmethod
-    def create(cls, directory: Path) -> "ParquetStore":
-        """Return the ledger in a directory, made first where there is none.
+    def create(cls, medium: Medium) -> Self:
+        """Return the ledger on a medium, made first where there is none.
 
         Raises:
-            ConfigurationError: The directory holds other things.
+            ConfigurationError: There are other things.
             StoreError: It cannot be made, or not be written.
         """
-        marker = directory / _FORMAT_FILE
-        with files.explained("make the ledger", directory):
-            if not marker.is_file():
-                if directory.is_dir() and any(not _may_precede(entry.name) for entry in directory.iterdir()):
-                    message = f"{directory} is neither empty nor a ledger; choose another place with --ledger"
-                    raise ConfigurationError(message)
-                files.make_directory(directory)
-                files.put_if_absent(marker, f"{_FORMAT_WORD} {FORMAT_VERSION}\n".encode())
-            files.make_directory(directory / "loose")
-            files.sweep(directory / "loose")
-            files.check_writable(directory / "loose")
-        return cls.open(directory)
+        if not medium.exists(verify.FORMAT_FILE):
+            if medium.holds_other_things():
+                message = f"{medium.uri} is neither empty nor a ledger; choose another place with --ledger"
+                raise ConfigurationError(message)
+            text = f"{_FORMAT_WORD} {FORMAT_VERSION}\n{_FORMAT_WORD}/{uuid.uuid4()}\n"
+            medium.put_if_absent(verify.FORMAT_FILE, text.encode())
+        medium.check_writable()
+        return cls.open(medium)
 
     @property
     def uri(self) -> str:
-        """The directory."""
-        return str(self._directory)
+        """Where the ledger is."""
+        return self._medium.uri
 
     def append(self, batch: EventBatch) -> None:
         """Store a batch; see ``LedgerStore``."""
-        if batch.number and not self._follows(batch):
-            raise ConflictError(broken_chain_message(batch))
-        path = self._loose / loose.file_name(batch.stream, batch.number)
-        with files.explained("append to the ledger at", self._directory):
-            made = files.put_if_absent(path, loose.encode(batch))
-        if not made and loose.read_footer(path).digest != batch.digest:
+        if self._is_stored(batch):
+            return
+        name = loose.file_name(batch.stream, batch.number)
+        made = self._medium.put_if_absent(name, loose.encode(batch))
+        if not made and loose.read_footer(self._medium, name, fresh=True).digest != batch.digest:
             self._heads.pop(batch.stream, None)
             raise ConflictError(conflict_message(batch))
         if len(self._heads) >= _HEADS_KEPT:
             self._heads.clear()
-        self._heads[batch.stream] = StreamHead(batch.number, batch.digest, batch.next_seq)
+        self._heads[batch.stream] = _Known(StreamHead(batch.number, batch.digest, batch.next_seq), _now_s())
 
     def head(self, stream: str) -> StreamHead | None:
-        """Return where a stream ends, found by galloping over its numbers: O(log n) look-ups."""
-        if not self._has(stream, 0):
-            return None
-        step = 1
-        while self._has(stream, step):
-            step *= 2
-        low, high = step // 2, step
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self._has(stream, middle) else (low, middle)
-        footer = loose.read_footer(self._loose / loose.file_name(stream, low))
-        return StreamHead(footer.number, footer.digest, footer.next_seq)
+        """Return where a stream ends, found by galloping over its numbers from the sealed ones on."""
+        while True:
+            record = records.newest(self._medium)
+            sealed = self._sealed_head(stream)
+            start = sealed.number + 1 if sealed else 0
+            last = self._last_loose(stream, start)
+            if last is not None:
+                return last
+            if records.newest(self._medium).number == record.number:
+                return sealed
 
     def read(self, query: EventQuery = EVERYTHING) -> pa.Table:
         """Return the events of a query."""
-        return scan(self._files(), query)
+        return with_fresh_view(self._medium, self.origin, lambda view: view.read(query))
 
-    def batch_keys(self) -> frozenset[str]:
-        """Return the names of the files that are visible now."""
-        with files.explained("read the ledger at", self._directory):
-            if not self._loose.is_dir():
-                return frozenset()
-            return frozenset(name for name in os.listdir(self._loose) if _is_batch(name))  # noqa: PTH208 - 6x faster
+    def view(self) -> ParquetView:
+        """Return what is visible now."""
+        return open_view(self._medium, self.origin)
 
-    def read_batches(self, keys: frozenset[str]) -> pa.Table:
-        """Return the events of some files."""
-        return scan([self._loose / key for key in sorted(keys)])
+    def changes(self, cursor: Cursor) -> tuple[pa.Table, Cursor]:
+        """Return what became visible since; see ``LedgerStore``."""
+        return with_fresh_view(self._medium, self.origin, lambda view: self._changes(view, cursor))
 
     def stats(self) -> LedgerStats:
         """Return how large the ledger is."""
-        paths = self._files()
-        events = scan(paths, EventQuery(columns=("stream", "kind", "ts")))
-        return summarise(self.uri, events, len(paths), sum(path.stat().st_size for path in paths))
+        return with_fresh_view(self._medium, self.origin, self._stats)
 
     def problems(self) -> list[Problem]:
-        """Return every file that is damaged, altered, misnamed, or whose predecessor is missing."""
-        found: list[Problem] = []
-        footers: dict[str, loose.Footer] = {}
-        tables: list[pa.Table] = []
-        for path in self._files():
-            try:
-                footer, rows = loose.read_footer(path), loose.read_rows(path)
-            except (IntegrityError, OSError) as error:
-                found.append(Problem(str(path), str(error)))
-                continue
-            if path.name != loose.file_name(footer.stream, footer.number):
-                found.append(Problem(str(path), f"its footer says append {footer.number} of stream {footer.stream!r}"))
-            else:
-                footers[path.name] = footer
-                tables.append(rows)
-        digests = batch_digests(pa.concat_tables([SCHEMA.empty_table(), *tables]))
-        return found + self._chain_problems(footers, digests)
+        """Return everything that is wrong; see ``ledger.store.verify``."""
+        return list(self.verify().problems)
 
-    def _chain_problems(self, footers: dict[str, loose.Footer], digests: dict[tuple[str, int], str]) -> list[Problem]:
-        """Return where a digest is not what the rows give, or a stream has a hole."""
-        found = []
-        for name, footer in sorted(footers.items()):
-            where = str(self._loose / name)
-            if footer.number and loose.file_name(footer.stream, footer.number - 1) not in footers:
-                what = f"append {footer.number - 1} of stream {footer.stream!r}, which comes before it, is missing"
-                found.append(Problem(where, what))
-            elif digests.get((footer.stream, footer.number)) != footer.digest:
-                what = f"the rows of append {footer.number} of stream {footer.stream!r} do not have its digest"
-                found.append(Problem(where, what))
-        return found
+    def verify(self, *, expected: Checkpoint | None = None, since: int = 0) -> verify.Verification:
+        """Hold the whole ledger against its tree; see ``ledger.store.verify.verify``."""
+        return verify.verify(self._medium, self.origin, expected=expected, since=since)
 
-    def _files(self) -> list[Path]:
-        return [self._loose / name for name in sorted(self.batch_keys())]
+    def checkpoint(self) -> Checkpoint:
+        """Return the newest checkpoint; the empty one where nothing was sealed.
 
-    def _has(self, stream: str, number: int) -> bool:
-        with files.explained("read the ledger at", self._directory):
-            return (self._loose / loose.file_name(stream, number)).exists()
+        Raises:
+            IntegrityError: It is damaged.
+        """
+        return checkpoints.newest(self._medium, self.origin).checkpoint
 
-    def _follows(self, batch: EventBatch) -> bool:
-        """Return whether the batch before it is stored and has the digest this one names."""
+    def seal(self) -> seal.Sealed:
+        """Seal what is not sealed yet; see ``ledger.store.seal.seal``."""
+        return seal.seal(self._medium, self.origin)
+
+    def compact(
+        self, *, grace_s: float = compact.GRACE_S, progress: Callable[[str], None] | None = None
+    ) -> compact.Compaction:
+        """Seal and compact; see ``ledger.store.compact.compact``."""
+        return compact.compact(self._medium, self.origin, grace_s=grace_s, progress=progress)
+
+    def loose_files(self) -> int:
+        """Return the number of files in which there is one append each."""
+        return len(loose.listed(self._medium))
+
+    def prove_inclusion(self, stream: str, batch: int) -> proof.InclusionProof:
+        """Prove that an append is in the newest checkpoint; see ``ledger.store.proof``."""
+        return proof.prove_inclusion(self._medium, self.origin, stream, batch)
+
+    def prove_consistency(self, old: Checkpoint) -> proof.ConsistencyProof:
+        """Prove that the newest checkpoint contains an earlier one; see ``ledger.store.proof``."""
+        return proof.prove_consistency(self._medium, self.origin, old)
+
+    def record(self) -> Record:
+        """Return which segments stand for which appends."""
+        return records.newest(self._medium)
+
+    @property
+    def medium(self) -> Medium:
+        """What the ledger is kept on."""
+        return self._medium
+
+    def _is_stored(self, batch: EventBatch) -> bool:
+        """Return whether the batch is sealed already; raise where it does not continue its stream."""
         known = self._heads.get(batch.stream)
-        if known is not None and known.number == batch.number - 1:
-            return known.digest == batch.previous_digest
+        if known and known.head.number == batch.number - 1 and abs(_now_s() - known.at_s) < _TRUSTED_S:
+            if known.head.digest != batch.previous_digest:
+                raise ConflictError(broken_chain_message(batch))
+            return False
+        if _is_recent(batch) and (batch.number == 0 or self._follows_loose(batch)):
+            return False
+        return self._is_sealed(batch)
+
+    def _is_sealed(self, batch: EventBatch) -> bool:
+        """Return whether the leaf index has the batch; raise where it does not continue its stream."""
+        sealed = self._sealed(batch.stream)
+        stored, before = sealed.get(batch.number), sealed.get(batch.number - 1)
+        if stored is not None and stored.digest != batch.digest:
+            raise ConflictError(conflict_message(batch))
+        if stored is None and batch.number and before is None and not self._follows_loose(batch):
+            raise ConflictError(broken_chain_message(batch))
+        if before is not None and (before.digest != batch.previous_digest or before.next_seq != batch.first_seq):
+            raise ConflictError(broken_chain_message(batch))
+        return stored is not None
+
+    def _follows_loose(self, batch: EventBatch) -> bool:
+        """Return whether the batch before it lies loose and has the digest this one names."""
         try:
-            before = loose.read_footer(self._loose / loose.file_name(batch.stream, batch.number - 1))
+            before = loose.read_footer(self._medium, loose.file_name(batch.stream, batch.number - 1))
         except FileNotFoundError:
             return False
-        return before.digest == batch.previous_digest and before.next_seq == batch.first_seq
+        if before.digest != batch.previous_digest or before.next_seq != batch.first_seq:
+            raise ConflictError(broken_chain_message(batch))
+        return True
+
+    def _sealed(self, stream: str) -> dict[int, StreamHead]:
+        """Return the sealed appends of a stream by number."""
+        while True:
+            record = records.newest(self._medium)
+            index = LeafIndex(self._medium, record, checkpoints.newest(self._medium, self.origin))
+            if not index.sealed.checkpoint.size:
+                return {}
+            try:
+                rows = index.find([stream]).to_pylist()
+            except FileNotFoundError:
+                continue  # Sealed or compacted anew meanwhile.
+            return {
+                row["batch"]: StreamHead(row["batch"], row["digest"].hex(), row["first_seq"] + row["rows"])
+                for row in rows
+            }
+
+    def _sealed_head(self, stream: str) -> StreamHead | None:
+        """Return the last sealed append of a stream."""
+        sealed = self._sealed(stream)
+        return sealed[max(sealed)] if sealed else None
+
+    def _last_loose(self, stream: str, start: int) -> StreamHead | None:
+        """Return the last of the loose appends of a stream from a number on, in O(log n) look-ups."""
+        if not self._has(stream, start):
+            return None
+        step = 1
+        while self._has(stream, start + step):
+            step *= 2
+        low, high = start + step // 2, start + step
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._has(stream, middle) else (low, middle)
+        footer = loose.read_footer(self._medium, loose.file_name(stream, low))
+        return StreamHead(footer.number, footer.digest, footer.next_seq)
+
+    def _has(self, stream: str, number: int) -> bool:
+        return self._medium.exists(loose.file_name(stream, number))
+
+    def _changes(self, view: ParquetView, cursor: Cursor) -> tuple[pa.Table, Cursor]:
+        """Return what a view has and a cursor has not."""
+        new = [name for name in view.recent if name not in cursor.recent]
+        tables = [SCHEMA.empty_table(), scan.scan(self._medium, new)]
+        if view.record.size > cursor.compacted:
+            tables.append(self._compacted_since(view, cursor))
+        events = select(pa.concat_tables(tables), EVERYTHING)
+        return events, view.cursor
+
+    def _compacted_since(self, view: ParquetView, cursor: Cursor) -> pa.Table:
+        """Return the events that were appended and compacted since a cursor last looked."""
+        index = LeafIndex(self._medium, view.record, checkpoints.newest(self._medium, self.origin))
+        try:
+            parts = [found.part(cursor.compacted, view.record.size) for found in index.compacted(cursor.compacted)]
+        except FileNotFoundError as error:
+            raise scan.VanishedError(str(error)) from error
+        missed = {
+            (row["stream"], row["batch"])
+            for part in parts
+            for row in part.select(["stream", "batch"]).to_pylist()
+            if loose.file_name(row["stream"], row["batch"]) not in cursor.recent
+        }
+        if not missed:
+            return SCHEMA.empty_table()
+        events = view.read(EventQuery(streams=tuple(sorted({stream for stream, _ in missed}))), "compacted")
+        pairs = zip(events.column("stream").to_pylist(), events.column("batch").to_pylist(), strict=True)
+        return events.filter(pa.array([pair in missed for pair in pairs], pa.bool_()))
+
+    def _stats(self, view: ParquetView) -> LedgerStats:
+        """Return how large what a view sees is."""
+        record = view.record
+        names = [*(segment.name for segment in record.segments), *view.recent]
+        stored_bytes = sum(segment.stored_bytes for segment in record.segments)
+        others = [*(file.name for file in record.leaves), *view.recent]
+        try:
+            stored_bytes += sum(self._medium.size_bytes(name) for name in others)
+        except FileNotFoundError as error:
+            raise scan.VanishedError(str(error)) from error
+        if not names:
+            return LedgerStats(self.uri, 0, 0, 0, stored_bytes)
+        kinds = scan.counted(self._medium, names)
+        return LedgerStats(
+            uri=self.uri,
+            events=pc.sum(kinds.column("events")).as_py() or 0,
+            batches=record.size + len(view.recent),
+            streams=kinds.column("streams")[0].as_py() if kinds.num_rows else 0,
+            stored_bytes=stored_bytes,
+            events_by_kind={row["kind"]: row["events"] for row in kinds.select(["kind", "events"]).to_pylist()},
+            first_ts=pc.min(kinds.column("first_ts")).as_py(),
+            last_ts=pc.max(kinds.column("last_ts")).as_py(),
+        )
 
 
-def _is_batch(name: str) -> bool:
-    return name.endswith(loose.SUFFIX) and not name.startswith(".")
+def _now_s() -> float:
+    """Return a clock that goes on while the machine sleeps, so that what is remembered ages in its sleep too."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.time()
 
 
-def _may_precede(name: str) -> bool:
-    """Return whether a killed first attempt to make the ledger may have left this name."""
-    return name == "loose" or name.startswith(files.TEMPORARY_PREFIX)
+def _is_recent(batch: EventBatch) -> bool:
+    """Return whether a batch was frozen so shortly ago that nothing it relies on can have been removed."""
+    frozen: datetime = batch.rows.column("ts")[0].as_py()
+    return abs((datetime.now(UTC) - frozen).total_seconds()) < _TRUSTED_S
 
 
-def _check_format(marker: Path) -> None:
-    """Raise where the ledger is of a format this release does not read."""
-    with files.explained("read", marker):
-        words = marker.read_text(encoding="utf-8", errors="replace").split()
+def _origin(medium: Medium, text: str) -> str:
+    """Return the name of the ledger from the text of its first file.
+
+    Raises:
+        IntegrityError: The ledger is of a format this release does not read, or this is no ledger.
+    """
+    where = medium.where(verify.FORMAT_FILE)
+    first, _, rest = text.partition("\n")
+    words = first.split()
     if len(words) != 2 or words[0] != _FORMAT_WORD or not words[1].isdigit():  # noqa: PLR2004 - word and version
-        message = f"{marker} does not say `{_FORMAT_WORD} {FORMAT_VERSION}`; this directory is no ledger"
+        message = f"{where} does not say `{_FORMAT_WORD} {FORMAT_VERSION}`; this directory is no ledger"
         raise IntegrityError(message)
     if int(words[1]) > FORMAT_VERSION:
-        message = f"{marker.parent} has ledger format {words[1]}, this release reads up to {FORMAT_VERSION}; upgrade"
+        message = f"{medium.uri} has ledger format {words[1]}, this release reads up to {FORMAT_VERSION}; upgrade"
         raise IntegrityError(message)
+    return rest.partition("\n")[0].strip() or _FORMAT_WORD

@@ -6,14 +6,18 @@ Rules:
 - Readers see whole batches only, each exactly once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import pyarrow as pa
 
 from ledger.events.batch import EventBatch
+from ledger.events.checkpoint import Checkpoint
+
+Part: TypeAlias = Literal["all", "compacted", "recent"]
+"""Which events of a view: all of them, those in segments, or those that are not in segments yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +27,7 @@ class EventQuery:
     Attributes:
         kinds: Stored event names.
         assets: Asset keys.
-        run_ids: Run ids; a prefix of at least four characters also matches.
+        run_ids: Run ids, whole.
         metrics: Metric names.
         streams: Stored spellings of streams.
         since: Earliest time, UTC, inclusive.
@@ -86,6 +90,51 @@ class Problem:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far somebody has followed a ledger.
+
+    Attributes:
+        compacted: Number of leaves that were in segments.
+        recent: Opaque keys of the other appends that were seen.
+    """
+
+    compacted: int = 0
+    recent: frozenset[str] = frozenset()
+
+
+class LedgerView(Protocol):
+    """The events that were visible at one moment, whatever is appended or compacted since."""
+
+    @property
+    def compacted(self) -> Checkpoint | None:
+        """What the compacted part covers, ``None`` where nothing is compacted."""
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where to follow the ledger from, once this view was read."""
+
+    def read(self, query: EventQuery = EVERYTHING, part: Part = "all") -> pa.Table:
+        """Return the events of a query, ordered by time, stream and position.
+
+        Raises:
+            IntegrityError: Stored data is damaged; the message names the file.
+            StoreError: The medium could not be read, or a compaction overtook the view.
+        """
+
+    def names_in(self, column: str, part: Part = "all") -> frozenset[str]:
+        """Return the values a text column has, without null."""
+
+    def runs_since(self, checkpoint: Checkpoint | None) -> Iterator[frozenset[str]]:
+        """Yield, in parts that fit into memory, the runs with compacted events that a checkpoint does not cover."""
+
+    def snapshot(self, table: str, code: str) -> tuple[Checkpoint, pa.Table] | None:
+        """Return the newest snapshot of a table that this view can go on from, and what it covers."""
+
+    def keep_snapshot(self, table: str, code: str, rows: pa.Table) -> None:
+        """Keep a table that was made of the compacted part; where that cannot be, nothing happens."""
+
+
 class LedgerStore(Protocol):
     """An append-only store of event batches."""
 
@@ -105,18 +154,13 @@ class LedgerStore(Protocol):
         """Return where a stream ends, ``None`` when it has no batch."""
 
     def read(self, query: EventQuery = EVERYTHING) -> pa.Table:
-        """Return the events of a query, ordered by time, stream and position.
+        """Return the events of a query as a fresh view has them; see ``LedgerView.read``."""
 
-        Raises:
-            IntegrityError: Stored data is damaged; the message names the file.
-            StoreError: The medium could not be read.
-        """
+    def view(self) -> LedgerView:
+        """Return what is visible now, to be read more than once."""
 
-    def batch_keys(self) -> frozenset[str]:
-        """Return one opaque key for each batch that is visible now."""
-
-    def read_batches(self, keys: frozenset[str]) -> pa.Table:
-        """Return the events of the batches with these keys, ordered as ``read`` orders them."""
+    def changes(self, cursor: Cursor) -> tuple[pa.Table, Cursor]:
+        """Return the events that became visible since, ordered as ``read`` orders them, and where to go on."""
 
     def stats(self) -> LedgerStats:
         """Return how large the ledger is."""

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from ledger.events import MetricMeasured
 from ledger.events.batch import freeze
+from ledger.store.directory import DirectoryMedium
 from ledger.store.parquet import ParquetStore
 
 EVENTS_PER_BATCH = 5
 
 
 def append_for_ever(place: Path, worker: str, told: Path) -> None:
-    store = ParquetStore.open(place)
+    store = ParquetStore.open(DirectoryMedium(place))
     descriptor = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     last, number = None, 0
     while True:

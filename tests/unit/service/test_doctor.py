@@ -136,11 +136,11 @@ def test_attempts_without_an_end_are_counted_with_the_way_to_close_them_and_not_
     for asset, process in (("gone", gone), ("alive", dataclasses.asdict(current_process()))):
         recorder = StreamRecorder(store, asset_stream(asset, "r", None, 0))
         recorder.record(AssetStarted(asset=asset, run_id="r", output_assets=(asset,), **process))
-    before = store.batch_keys()
+    before = store.view().cursor
     ((state, said, cause),) = found("open attempts")
     assert (state, cause) == ("warn", None)
     assert said.startswith("1 were killed and have no end; close them with `dagster-ledger ledger reconcile`")
-    assert store.batch_keys() == before
+    assert store.view().cursor == before
 
 
 def test_the_commit_is_said_where_there_is_one_and_its_lack_is_a_warning(place, monkeypatch):

@@ -1,0 +1,156 @@
+"""What one reader sees: the segments of the newest record, and the loose files they do not stand for.
+
+Rules:
+- Loose files are listed before the record is read. Whatever is compacted in between is then told from the record, so an
+  event is seen through one of the two, never through both and never not at all.
+- A view stays what it is however much is appended; it breaks off with ``VanishedError`` when it outlives the grace
+  period of a compaction.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ledger.events.checkpoint import Checkpoint
+from ledger.events.schema import COLUMNS, SCHEMA
+from ledger.store import checkpoints, loose, records, snapshots
+from ledger.store.filter import ORDER
+from ledger.store.index import LeafIndex
+from ledger.store.medium import Medium
+from ledger.store.protocol import EVERYTHING, Cursor, EventQuery, Part
+from ledger.store.records import Record
+from ledger.store.scan import VanishedError, distinct, scan
+
+_TRIES: Final = 5
+Result = TypeVar("Result")
+
+
+class ParquetView:
+    """The events that were visible at one moment."""
+
+    def __init__(self, medium: Medium, origin: str, record: Record, recent: tuple[str, ...]) -> None:
+        """Name what is seen; ``open_view`` makes one."""
+        self._medium: Final = medium
+        self._origin: Final = origin
+        self.record: Final = record
+        self.recent: Final = recent
+
+    @property
+    def compacted(self) -> Checkpoint | None:
+        """What the compacted part covers, ``None`` where nothing is compacted."""
+        record = self.record
+        return Checkpoint(self._origin, record.size, record.root) if record.number else None
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where to follow the ledger from."""
+        return Cursor(self.record.size, frozenset(self.recent))
+
+    def read(self, query: EventQuery = EVERYTHING, part: Part = "all") -> pa.Table:
+        """Return the events of a query; see ``LedgerView``."""
+        names: list[str] = []
+        if part != "recent":
+            names.extend(
+                segment.name for segment in self.record.segments if _may_hold(segment.first_ts, segment.last_ts, query)
+            )
+        if part == "compacted" or not self.recent:
+            return scan(self._medium, names, query)
+        recent = list(self.recent)
+        if not names or part == "recent":
+            return scan(self._medium, recent, query)
+        # Two scans, since the engine plans thousands of small files beside large ones as if all were large.
+        wanted = query.columns or COLUMNS
+        wide = replace(query, columns=tuple(dict.fromkeys([*wanted, *(name for name, _ in ORDER)])))
+        both = pa.concat_tables([scan(self._medium, names, wide), scan(self._medium, recent, wide)])
+        return both.sort_by(list(ORDER)).select(list(wanted))
+
+    def names_in(self, column: str, part: Part = "all") -> frozenset[str]:
+        """Return the values of a text column; see ``LedgerView``."""
+        names: list[str] = []
+        if part != "recent":
+            names.extend(segment.name for segment in self.record.segments)
+        if part != "compacted":
+            names.extend(self.recent)
+        return distinct(self._medium, names, column)
+
+    def runs_since(self, checkpoint: Checkpoint | None) -> Iterator[frozenset[str]]:
+        """Yield the runs of each segment that has something the checkpoint does not cover; see ``LedgerView``."""
+        covered = checkpoint.size if checkpoint else 0
+        for segment in self.record.segments:
+            if segment.last_leaf >= covered:
+                yield distinct(self._medium, [segment.name], "run_id")
+
+    def snapshot(self, table: str, code: str) -> tuple[Checkpoint, pa.Table] | None:
+        """Return the newest snapshot of a table; see ``LedgerView``."""
+        if not self.record.number:
+            return None
+        known = {self.record.number: Checkpoint(self._origin, self.record.size, self.record.root)}
+        found = snapshots.newest(self._medium, table, code, known.values())
+        if found is not None:
+            return found
+        for number in records.numbers(self._medium):
+            with contextlib.suppress(FileNotFoundError):
+                record = records.read(self._medium, number)
+                if record.size <= self.record.size:
+                    known[number] = Checkpoint(self._origin, record.size, record.root)
+        return snapshots.newest(self._medium, table, code, known.values())
+
+    def keep_snapshot(self, table: str, code: str, rows: pa.Table) -> None:
+        """Keep a table; see ``LedgerView``."""
+        if self.compacted is not None:
+            snapshots.keep(self._medium, table, code, self.compacted, rows)
+
+
+def open_view(medium: Medium, origin: str) -> ParquetView:
+    """Return what is visible now.
+
+    Raises:
+        IntegrityError: The record or the leaf index is damaged.
+        StoreError: The medium could not be read.
+    """
+    for _ in range(_TRIES):
+        listing = loose.listed(medium)
+        record = records.newest(medium)
+        try:
+            # The record is its own witness here: which appends came later does not matter to what it covers.
+            index = LeafIndex(medium, record, checkpoints.Numbered(record.checkpoint, Checkpoint(origin, record.size)))
+            covered = index.covered_names() if listing else frozenset()
+        except FileNotFoundError:
+            continue
+        return ParquetView(medium, origin, record, tuple(name for name in listing if name not in covered))
+    raise VanishedError(_overtaken(medium))
+
+
+def with_fresh_view(medium: Medium, origin: str, use: Callable[[ParquetView], Result]) -> Result:
+    """Return what a function makes of a view; where a compaction overtakes it, it gets a newer one.
+
+    Raises:
+        VanishedError: That happened again and again.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return use(open_view(medium, origin))
+        except VanishedError:
+            continue
+    return use(open_view(medium, origin))
+
+
+def _may_hold(first_ts: int, last_ts: int, query: EventQuery) -> bool:
+    """Return whether a segment has events in the time of a query."""
+    late = query.since is not None and last_ts < _micros(query.since)
+    early = query.until is not None and first_ts >= _micros(query.until)
+    return not late and not early
+
+
+def _micros(moment: datetime) -> int:
+    scalar = pa.scalar(moment.astimezone(UTC), SCHEMA.field("ts").type)
+    return int(pc.cast(scalar, pa.int64()).as_py())
+
+
+def _overtaken(medium: Medium) -> str:
+    return f"the ledger at {medium.uri} was compacted again and again while it was read; read it again"
