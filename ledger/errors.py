@@ -31,5 +31,9 @@ class StoreError(LedgerError):
     """The ledger could not be read or written: full disk, read-only directory, no permission (exit code 5)."""
 
 
+class VanishedError(StoreError):
+    """A listed file is gone: a compaction replaced it, and reading again finds what it became (exit code 5)."""
+
+
 class RunFailedError(LedgerError):
     """A pipeline run ended without success (exit code 1)."""

@@ -10,7 +10,10 @@ import click
 from ledger_cli.options import format_option, ledger_option, narrowing_options, open_ledger, query_of
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from ledger.events import RecordedEvent
+    from ledger.store.protocol import Cursor, EventQuery, LedgerView
 
 _POLL_S: Final = 0.25
 _HEADER_FIELDS: Final = frozenset({"asset", "partition", "run_id"})
@@ -44,16 +47,20 @@ def events(
         if kind not in KINDS:
             raise click.BadParameter(no_such("event kind", kind, KINDS), param_hint="--kind")
     store = open_ledger(ledger_uri)
-    query = query_of(store, narrowed, kinds=kinds, streams=streams)
-    view = store.view()
-    cursor = view.cursor
-    table = view.read(query)
+    query, table, cursor = store.consult(
+        lambda view: _seen(view, query_of(view, narrowed, kinds=kinds, streams=streams))
+    )
     _write(from_table(table.slice(max(table.num_rows - last, 0)) if last else table), form)
     while follow:
         sys.stdout.flush()
         time.sleep(_POLL_S)
         new, cursor = store.changes(cursor)
         _write(from_table(select(new, query)), form)
+
+
+def _seen(view: "LedgerView", query: "EventQuery") -> "tuple[EventQuery, pa.Table, Cursor]":
+    """Return what a view holds now, and where to follow it from."""
+    return query, view.read(query), view.cursor
 
 
 def _write(entries: "Iterable[RecordedEvent]", form: str) -> None:

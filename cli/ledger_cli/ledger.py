@@ -1,15 +1,20 @@
-"""``ledger stats`` and ``ledger reconcile``."""
+"""``ledger``: the commands that look after a ledger."""
 
 import sys
 
 import click
 
 from ledger_cli.options import format_option, ledger_option, open_ledger
+from ledger_cli.sealing import checkpoint, compact, proof, seal, verify
 
 
 @click.group()
 def ledger() -> None:
-    """Look after the ledger: its size, and runs that were killed."""
+    """Look after the ledger: size, seal, compaction, and runs that were killed."""
+
+
+for command in (seal, checkpoint, verify, proof, compact):
+    ledger.add_command(command)
 
 
 @ledger.command()

@@ -30,7 +30,7 @@ COMMANDS: Final = {
     "gate": ("ledger_cli.gate:gate", "Look at quality gates, and let assets through in an emergency."),
     "ack": ("ledger_cli.ack:ack", "Take note of an alert for a while."),
     "notify": ("ledger_cli.notify:notify", "Tell the alerts that were not told yet."),
-    "ledger": ("ledger_cli.ledger:ledger", "Look after the ledger: its size, and runs that were killed."),
+    "ledger": ("ledger_cli.ledger:ledger", "Look after the ledger: size, seal, compaction, and runs that were killed."),
     "config": ("ledger_cli.config:config", "Look at the configuration: what holds, and why."),
     "doctor": ("ledger_cli.doctor:doctor", "Check machine, configuration and ledger, and say what to do."),
     "completion": ("ledger_cli.completion:completion", "Print the completion script of a shell."),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ledger.store.protocol import EventQuery, LedgerStore
+    from ledger.store.protocol import EventQuery, LedgerStore, LedgerView
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -108,7 +108,7 @@ def open_ledger(ledger_uri: str | None) -> "LedgerStore":
     return open_store(locate(ledger_uri))
 
 
-def query_of(store: "LedgerStore", narrowed: dict[str, Any], **more: Any) -> "EventQuery":
+def query_of(view: "LedgerView", narrowed: dict[str, Any], **more: Any) -> "EventQuery":
     """Return the query that the narrowing options ask for, its names checked against the ledger."""
     from ledger.service.replay import check_names, find_run
     from ledger.store.protocol import EventQuery
@@ -116,12 +116,12 @@ def query_of(store: "LedgerStore", narrowed: dict[str, Any], **more: Any) -> "Ev
     query = EventQuery(
         assets=narrowed["assets"],
         metrics=narrowed["metrics"],
-        run_ids=tuple(find_run(store, name) for name in narrowed["runs"]),
+        run_ids=tuple(find_run(view, name) for name in narrowed["runs"]),
         since=narrowed["since"],
         until=narrowed["until"],
         **more,
     )
-    check_names(store, query)
+    check_names(view, query)
     return query
 
 

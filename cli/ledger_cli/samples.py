@@ -30,7 +30,7 @@ def samples(
     from ledger.service.replay import replay_samples
 
     store = open_ledger(ledger_uri)
-    found = replay_samples(store, query_of(store, narrowed), all_attempts=all_attempts)
+    found = store.consult(lambda view: replay_samples(view, query_of(view, narrowed), all_attempts=all_attempts))
     if last is not None:
         found = found.slice(max(found.num_rows - last, 0))
     if form == "parquet" and output is None and sys.stdout.isatty():

@@ -55,8 +55,7 @@ def _warn_of_lost(store: "LedgerStore", runs: "pa.Table") -> None:
     from ledger.service.reconcile import find_lost
 
     running = {row["run_id"] for row in runs.select(["run_id", "status"]).to_pylist() if row["status"] == "running"}
-    lost = [attempt for attempt in (find_lost(store) if running else ()) if attempt.run_id in running]
-    for attempt in lost:
+    for attempt in find_lost(store, run_ids=tuple(sorted(running))) if running else ():
         sentence = f"{attempt.asset} of run {attempt.run_id[:8]} is lost: {attempt.reason}"
         click.echo(f"dagster-ledger: {printable(sentence)}; close it with `dagster-ledger ledger reconcile`", err=True)
 

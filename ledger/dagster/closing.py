@@ -33,6 +33,7 @@ from ledger.projections.runs import runs
 from ledger.service.alerting import alert_id
 from ledger.service.clock import Clock, utc_now
 from ledger.service.recorder import StreamRecorder
+from ledger.service.upkeep import after_run
 from ledger.store.protocol import EventQuery
 
 
@@ -78,6 +79,7 @@ def close_run(
         recorder.record(*ended, RunFinished(run_id=run_id, status=status, message=message))
     except ConflictError:
         return False  # Somebody else closed it at the same moment.
+    after_run(session.store, session.resolved.settings)
     return True
 
 

@@ -33,6 +33,7 @@ from ledger.service.deadline import AssetTimeoutError, time_limit
 from ledger.service.locate import settings_digest
 from ledger.service.recorder import StreamRecorder
 from ledger.service.span import AssetSpan, SpanHeader, SpanOptions
+from ledger.service.upkeep import after_step
 from ledger.settings import Settings
 
 _OPEN: Final[dict[tuple[str, str, int], "_Opened"]] = {}
@@ -234,6 +235,7 @@ def _finish(opened: _Opened) -> None:
         alerts = raise_alerts(span, opened.settings, opened.session.registry)
         span.finish(measured)
         tell(step, alerts)
+        after_step(opened.session.store, opened.settings)
     except LedgerError as error:
         if not opened.only_warn:
             raise

@@ -22,7 +22,18 @@ from ledger.settings import Placed, Resolved, parse_yaml, resolve
 
 _CONFIG: Final = Path("config") / "base.yaml"
 _CONFIG_VARIABLE: Final = "DAGSTER_LEDGER_CONFIG"
-_NOT_COMPARED: Final = frozenset({"ledger_uri", "input_dir", "output_dir", "notify_webhook_urls", "notify_commands"})
+_NOT_COMPARED: Final = frozenset(
+    {
+        "ledger_uri",
+        "ledger_seal_appends",
+        "ledger_compact_appends",
+        "ledger_grace_s",
+        "input_dir",
+        "output_dir",
+        "notify_webhook_urls",
+        "notify_commands",
+    }
+)
 ENV_VARIABLE: Final = "DAGSTER_LEDGER_ENV"
 
 

@@ -64,18 +64,28 @@ def reconcile(store: LedgerStore, evidence: Evidence = _NO_MORE, *, clock: Clock
     return [lost for lost, history in _lost(store, evidence, clock) if _close(store, history, lost.reason, clock)]
 
 
-def find_lost(store: LedgerStore, evidence: Evidence = _NO_MORE, *, clock: Clock = utc_now) -> list[LostAttempt]:
+def find_lost(
+    store: LedgerStore, evidence: Evidence = _NO_MORE, *, clock: Clock = utc_now, run_ids: tuple[str, ...] = ()
+) -> list[LostAttempt]:
     """Return the attempts that ``reconcile`` would close, and change nothing.
+
+    Args:
+        store: The ledger.
+        evidence: Where else to look.
+        clock: Gives the time now.
+        run_ids: Only look at these runs; at all of them where there are none.
 
     Raises:
         StoreError: The ledger cannot be read.
     """
-    return [lost for lost, _ in _lost(store, evidence, clock)]
+    return [lost for lost, _ in _lost(store, evidence, clock, run_ids)]
 
 
-def _lost(store: LedgerStore, evidence: Evidence, clock: Clock) -> Iterator[tuple[LostAttempt, list[RecordedEvent]]]:
+def _lost(
+    store: LedgerStore, evidence: Evidence, clock: Clock, run_ids: tuple[str, ...] = ()
+) -> Iterator[tuple[LostAttempt, list[RecordedEvent]]]:
     """Yield each lost attempt with all that it said."""
-    for stream in open_streams(store):
+    for stream in open_streams(store, run_ids):
         history = list(from_table(store.read(EventQuery(streams=(stream,)))))
         if any(entry.event.KIND in END_KINDS for entry in history):
             continue  # It ended, or somebody closed it, since the streams were listed.
@@ -85,9 +95,9 @@ def _lost(store: LedgerStore, evidence: Evidence, clock: Clock) -> Iterator[tupl
             yield LostAttempt(first.event.asset or "", first.event.run_id or "", first.ts, reason), history
 
 
-def open_streams(store: LedgerStore) -> list[str]:
-    """Return the streams of attempts that started and have not ended, sorted."""
-    query = EventQuery(kinds=("asset_started", *END_KINDS), columns=("stream", "kind"))
+def open_streams(store: LedgerStore, run_ids: tuple[str, ...] = ()) -> list[str]:
+    """Return the streams of attempts that started and have not ended, sorted; of some runs, or of all."""
+    query = EventQuery(kinds=("asset_started", *END_KINDS), run_ids=run_ids, columns=("stream", "kind"))
     events = store.read(query)
     started = pc.equal(events.column("kind"), "asset_started")
     ended = pc.unique(events.filter(pc.invert(started)).column("stream"))

@@ -1,9 +1,10 @@
 """Replays a ledger into what people look at: the projections, and the story of one run."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from functools import wraps
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,10 +23,13 @@ from ledger.events import (
 from ledger.events.codec import from_table
 from ledger.names import no_such
 from ledger.projections import alerts, attempts, blocked, checks, runs, samples
-from ledger.store.protocol import Cursor, EventQuery, LedgerStore
+from ledger.service.standing import standing
+from ledger.store.protocol import Cursor, EventQuery, LedgerStore, LedgerView
 
 LATEST: Final = "latest"
 _HERE: Final = "in the ledger"
+Asked = ParamSpec("Asked")
+Told = TypeVar("Told")
 SUMMARY_METRICS: Final = ("duration_s", "peak_increase_bytes", "records_per_s", "match_rate", "precision", "recall")
 _STORY_KINDS: Final = (
     "configuration_resolved",
@@ -66,24 +70,39 @@ class RunStory:
     started: AssetStarted | None
 
 
-def replay_runs(store: LedgerStore) -> pa.Table:
+def _of_a_view(
+    replay: Callable[Concatenate[LedgerView, Asked], Told],
+) -> Callable[Concatenate[LedgerStore | LedgerView, Asked], Told]:
+    """Let a replay of a view be asked of a store as well: of what is visible then, again where that is overtaken."""
+
+    @wraps(replay)
+    def asked(seen: LedgerStore | LedgerView, /, *args: Asked.args, **kwargs: Asked.kwargs) -> Told:
+        if isinstance(seen, LedgerStore):
+            return seen.consult(lambda view: replay(view, *args, **kwargs))
+        return replay(seen, *args, **kwargs)
+
+    return asked
+
+
+@_of_a_view
+def replay_runs(view: LedgerView) -> pa.Table:
     """Return the runs of a ledger, oldest first."""
-    return runs.runs(store.read(EventQuery(kinds=runs.QUERY_KINDS)))
+    return standing(view).runs
 
 
-def replay_run(store: LedgerStore, name: str) -> RunStory:
+@_of_a_view
+def replay_run(view: LedgerView, name: str) -> RunStory:
     """Return the story of a run.
 
     Args:
-        store: The ledger.
+        view: The ledger.
         name: Run id, its unique beginning, or ``latest``.
 
     Raises:
         ConfigurationError: No run, or more than one, is called so.
     """
-    run_id = find_run(store, name)
-    events = store.read(EventQuery(run_ids=(run_id,)))
-    events = events.filter(pc.equal(events.column("run_id"), run_id))  # Not of a run whose id only begins like it.
+    run_id = find_run(view, name)
+    events = view.read(standing(view).query_of(run_id))
     told = [entry.event for entry in from_table(_of(events, _STORY_KINDS))]
     return RunStory(
         run=runs.runs(events),
@@ -99,15 +118,17 @@ def replay_run(store: LedgerStore, name: str) -> RunStory:
     )
 
 
-def find_run(store: LedgerStore, name: str) -> str:
+@_of_a_view
+def find_run(view: LedgerView, name: str) -> str:
     """Return the id of the run that a name means; see ``replay_run``."""
-    started = store.read(EventQuery(kinds=("run_started", "asset_started"), columns=("run_id", "ts", "stream", "seq")))
-    ids = pc.unique(started.column("run_id").drop_null()).to_pylist()
+    known = standing(view).runs
+    ids: list[str] = known.column("run_id").to_pylist()
     if not ids:
-        message = f"the ledger at {store.uri} has no runs yet; make one with `dagster-ledger run`"
+        message = f"the ledger at {view.uri} has no runs yet; make one with `dagster-ledger run`"
         raise ConfigurationError(message)
     if name == LATEST:
-        return _latest(started)
+        newest = known.sort_by([("started", "descending"), ("run_id", "ascending")])
+        return str(newest.column("run_id")[0].as_py())
     if name in ids:
         return name
     matches = [run_id for run_id in ids if run_id.startswith(name)]
@@ -119,24 +140,19 @@ def find_run(store: LedgerStore, name: str) -> str:
     raise ConfigurationError(no_such("run", name, ids, _HERE))
 
 
-def _latest(started: pa.Table) -> str:
-    """Return the run whose first event is the newest."""
-    first = started.group_by("run_id", use_threads=False).aggregate([("ts", "min")])
-    return str(first.sort_by([("ts_min", "descending"), ("run_id", "ascending")]).column("run_id")[0].as_py())
-
-
-def replay_samples(store: LedgerStore, query: EventQuery, *, all_attempts: bool = False) -> pa.Table:
+@_of_a_view
+def replay_samples(view: LedgerView, query: EventQuery, *, all_attempts: bool = False) -> pa.Table:
     """Return the samples of a query: one value per asset, partition, metric and run.
 
     Args:
-        store: The ledger.
+        view: The ledger.
         query: Narrows by assets, metrics, runs and time.
         all_attempts: Also give values of attempts that did not succeed.
 
     Raises:
         ConfigurationError: An asset or a metric of the query is not in the ledger.
     """
-    check_names(store, query)
+    check_names(view, query)
     measured = EventQuery(
         kinds=("metric_measured",),
         assets=query.assets,
@@ -146,20 +162,20 @@ def replay_samples(store: LedgerStore, query: EventQuery, *, all_attempts: bool 
         until=query.until,
     )
     ends = EventQuery(kinds=END_KINDS, run_ids=query.run_ids)
-    events = pa.concat_tables([store.read(measured), store.read(ends)])
+    events = pa.concat_tables([view.read(measured), view.read(ends)])
     return samples.samples(events, all_attempts=all_attempts)
 
 
-def check_names(store: LedgerStore, query: EventQuery) -> None:
+@_of_a_view
+def check_names(view: LedgerView, query: EventQuery) -> None:
     """Raise where a query names something the ledger does not hold: a typo must not look like an empty answer."""
-    for what, column, wanted in (("asset", "asset", query.assets), ("metric", "metric", query.metrics)):
-        if wanted:
-            known = pc.unique(store.read(EventQuery(columns=(column,))).column(column).drop_null()).to_pylist()
-            for name in wanted:
-                if name not in known:
-                    raise ConfigurationError(no_such(what, name, known, _HERE))
+    for column, wanted in (("asset", query.assets), ("metric", query.metrics)):
+        known = standing(view).names[column] if wanted else frozenset()
+        for name in wanted:
+            if name not in known:
+                raise ConfigurationError(no_such(column, name, sorted(known), _HERE))
     for run_id in query.run_ids:
-        find_run(store, run_id)
+        find_run(view, run_id)
 
 
 def events_after(store: LedgerStore, cursor: Cursor) -> tuple[list[RecordedEvent], Cursor]:
@@ -172,15 +188,16 @@ def _of(events: pa.Table, kinds: tuple[str, ...]) -> pa.Table:
     return events.filter(pc.is_in(events.column("kind"), pa.array(kinds, pa.string())))
 
 
-def replay_summary(store: LedgerStore, run_ids: Iterable[str], metrics: tuple[str, ...] = SUMMARY_METRICS) -> pa.Table:
+@_of_a_view
+def replay_summary(view: LedgerView, run_ids: Iterable[str], metrics: tuple[str, ...] = SUMMARY_METRICS) -> pa.Table:
     """Return asset, metric, unit, number of runs, minimum, median and maximum over some runs.
 
     Args:
-        store: The ledger.
+        view: The ledger.
         run_ids: Which runs.
         metrics: Which metrics.
     """
-    found = samples.samples(store.read(EventQuery(kinds=samples.QUERY_KINDS, run_ids=tuple(run_ids))))
+    found = samples.samples(view.read(EventQuery(kinds=samples.QUERY_KINDS, run_ids=tuple(run_ids))))
     chosen = found.filter(pc.is_in(found.column("metric"), pa.array(metrics, pa.string())))
     # The median is taken of sorted values, so that it does not depend on the order of rows.
     rows: dict[tuple[str, str, str], list[float]] = {}

@@ -97,6 +97,15 @@ class Settings(BaseModel):
     progress_every_s: Annotated[
         float, Field(ge=0.0, le=3600.0, description="Least seconds between two progress events of an asset.")
     ] = 2.0
+    ledger_seal_appends: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Appends of one process after which it seals the ledger.")
+    ] = 500
+    ledger_compact_appends: Annotated[
+        int, Field(ge=1, le=10_000_000, description="Loose files from which on the ledger is compacted.")
+    ] = 2_000
+    ledger_grace_s: Annotated[
+        float, Field(ge=0.0, le=31_536_000.0, description="Seconds that files stay once a compaction replaced them.")
+    ] = 86_400.0
     metrics: Annotated[
         dict[str, DeclaredMetric], Field(default_factory=dict, description="Metrics of the project, by name.")
     ]

@@ -21,13 +21,14 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger.errors import IntegrityError, StoreError
+from ledger.errors import IntegrityError, StoreError, VanishedError
 from ledger.store import checkpoints, leaves, loose, records, segments
 from ledger.store.index import LeafIndex, sealed_map
 from ledger.store.leaves import LeafFile, Leaves
 from ledger.store.medium import Medium
+from ledger.store.protocol import Compaction
 from ledger.store.records import Record, Segment
-from ledger.store.scan import VanishedError, scan
+from ledger.store.scan import scan
 from ledger.store.seal import AWAKE_S, seal
 
 GRACE_S: Final = 24 * 3600.0
@@ -37,23 +38,6 @@ _TRIES: Final = 20
 _FILES_AT_A_TIME: Final = 20_000
 _SMALL_MONTH: Final = 32
 """Segments a month may have before the small ones among them are merged, although the month is not over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compaction:
-    """What compacting came to.
-
-    Attributes:
-        record: The record that holds now.
-        batches: Appends that this call compacted.
-        written: Segments that this call wrote.
-        removed: Files that this call removed because nothing needs them any more.
-    """
-
-    record: Record
-    batches: int
-    written: int
-    removed: int
 
 
 def compact(
@@ -135,7 +119,7 @@ def _compact_once(medium: Medium, origin: str, grace_s: float, progress: Callabl
     if proposed is not record and not _published(work, proposed, began):
         return None
     removed = _sweep(medium, LeafIndex(medium, proposed, index.sealed), grace_s)
-    return Compaction(proposed, todo.num_rows, len(written), removed)
+    return Compaction(proposed.number, todo.num_rows, len(written), removed)
 
 
 def _published(work: _Work, record: Record, began: float) -> bool:

@@ -1,7 +1,7 @@
 """The reference store: a dictionary, for tests and for dry runs."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import pyarrow as pa
@@ -12,7 +12,17 @@ from ledger.events.checkpoint import Checkpoint
 from ledger.events.digest import batch_digest
 from ledger.events.schema import SCHEMA
 from ledger.store.filter import select
-from ledger.store.protocol import EVERYTHING, Cursor, EventQuery, LedgerStats, Part, Problem, StreamHead
+from ledger.store.protocol import (
+    EVERYTHING,
+    Answer,
+    Cursor,
+    EventQuery,
+    LedgerStats,
+    LedgerView,
+    Part,
+    Problem,
+    StreamHead,
+)
 from ledger.store.summary import summarise
 
 
@@ -58,6 +68,10 @@ class MemoryStore:
         batches = tuple(self._batches.values())
         return MemoryView(self._all(batches), Cursor(0, frozenset(_key(batch) for batch in batches)))
 
+    def consult(self, use: Callable[[LedgerView], Answer]) -> Answer:
+        """Return what a function makes of a view."""
+        return use(self.view())
+
     def changes(self, cursor: Cursor) -> tuple[pa.Table, Cursor]:
         """Return the events of batches that came since."""
         batches = tuple(self._batches.values())
@@ -85,6 +99,8 @@ class MemoryStore:
 
 class MemoryView:
     """A table of events; nothing of it is ever compacted."""
+
+    uri: Final = "memory:"
 
     def __init__(self, events: pa.Table, cursor: Cursor) -> None:
         """Take the events, which nobody changes, and where they end."""

@@ -18,16 +18,29 @@ from typing import Final, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger.errors import ConfigurationError, ConflictError, IntegrityError, MissingLedgerError
+from ledger.errors import ConfigurationError, ConflictError, IntegrityError, MissingLedgerError, VanishedError
 from ledger.events.batch import EventBatch
 from ledger.events.checkpoint import Checkpoint
+from ledger.events.proof import ConsistencyProof, InclusionProof
 from ledger.events.schema import FORMAT_VERSION, SCHEMA
 from ledger.store import checkpoints, compact, loose, proof, records, scan, seal, verify
 from ledger.store.filter import select
 from ledger.store.index import LeafIndex
 from ledger.store.medium import Medium
 from ledger.store.memory import broken_chain_message, conflict_message
-from ledger.store.protocol import EVERYTHING, Cursor, EventQuery, LedgerStats, Problem, StreamHead
+from ledger.store.protocol import (
+    EVERYTHING,
+    Answer,
+    Compaction,
+    Cursor,
+    EventQuery,
+    LedgerStats,
+    LedgerView,
+    Problem,
+    Sealed,
+    StreamHead,
+    Verification,
+)
 from ledger.store.records import Record
 from ledger.store.view import ParquetView, open_view, with_fresh_view
 
@@ -52,6 +65,7 @@ class ParquetStore:
         self._medium: Final = medium
         self._heads: Final[dict[str, _Known]] = {}
         self.origin: Final = origin
+        self.appended = 0
 
     @classmethod
     def open(cls, medium: Medium) -> Self:
@@ -104,6 +118,7 @@ class ParquetStore:
             raise ConflictError(conflict_message(batch))
         if len(self._heads) >= _HEADS_KEPT:
             self._heads.clear()
+        self.appended += 1
         self._heads[batch.stream] = _Known(StreamHead(batch.number, batch.digest, batch.next_seq), _now_s())
 
     def head(self, stream: str) -> StreamHead | None:
@@ -126,6 +141,10 @@ class ParquetStore:
         """Return what is visible now."""
         return open_view(self._medium, self.origin)
 
+    def consult(self, use: Callable[[LedgerView], Answer]) -> Answer:
+        """Return what a function makes of a view; see ``LedgerStore``."""
+        return with_fresh_view(self._medium, self.origin, use)
+
     def changes(self, cursor: Cursor) -> tuple[pa.Table, Cursor]:
         """Return what became visible since; see ``LedgerStore``."""
         return with_fresh_view(self._medium, self.origin, lambda view: self._changes(view, cursor))
@@ -138,7 +157,7 @@ class ParquetStore:
         """Return everything that is wrong; see ``ledger.store.verify``."""
         return list(self.verify().problems)
 
-    def verify(self, *, expected: Checkpoint | None = None, since: int = 0) -> verify.Verification:
+    def verify(self, *, expected: Checkpoint | None = None, since: int = 0) -> Verification:
         """Hold the whole ledger against its tree; see ``ledger.store.verify.verify``."""
         return verify.verify(self._medium, self.origin, expected=expected, since=since)
 
@@ -150,13 +169,12 @@ class ParquetStore:
         """
         return checkpoints.newest(self._medium, self.origin).checkpoint
 
-    def seal(self) -> seal.Sealed:
+    def seal(self) -> Sealed:
         """Seal what is not sealed yet; see ``ledger.store.seal.seal``."""
+        self.appended = 0
         return seal.seal(self._medium, self.origin)
 
-    def compact(
-        self, *, grace_s: float = compact.GRACE_S, progress: Callable[[str], None] | None = None
-    ) -> compact.Compaction:
+    def compact(self, *, grace_s: float = compact.GRACE_S, progress: Callable[[str], None] | None = None) -> Compaction:
         """Seal and compact; see ``ledger.store.compact.compact``."""
         return compact.compact(self._medium, self.origin, grace_s=grace_s, progress=progress)
 
@@ -164,11 +182,11 @@ class ParquetStore:
         """Return the number of files in which there is one append each."""
         return len(loose.listed(self._medium))
 
-    def prove_inclusion(self, stream: str, batch: int) -> proof.InclusionProof:
+    def prove_inclusion(self, stream: str, batch: int) -> InclusionProof:
         """Prove that an append is in the newest checkpoint; see ``ledger.store.proof``."""
         return proof.prove_inclusion(self._medium, self.origin, stream, batch)
 
-    def prove_consistency(self, old: Checkpoint) -> proof.ConsistencyProof:
+    def prove_consistency(self, old: Checkpoint) -> ConsistencyProof:
         """Prove that the newest checkpoint contains an earlier one; see ``ledger.store.proof``."""
         return proof.prove_consistency(self._medium, self.origin, old)
 
@@ -267,7 +285,7 @@ class ParquetStore:
         try:
             parts = [found.part(cursor.compacted, view.record.size) for found in index.compacted(cursor.compacted)]
         except FileNotFoundError as error:
-            raise scan.VanishedError(str(error)) from error
+            raise VanishedError(str(error)) from error
         missed = {
             (row["stream"], row["batch"])
             for part in parts
@@ -289,7 +307,7 @@ class ParquetStore:
         try:
             stored_bytes += sum(self._medium.size_bytes(name) for name in others)
         except FileNotFoundError as error:
-            raise scan.VanishedError(str(error)) from error
+            raise VanishedError(str(error)) from error
         if not names:
             return LedgerStats(self.uri, 0, 0, 0, stored_bytes)
         kinds = scan.counted(self._medium, names)

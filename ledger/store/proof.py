@@ -1,63 +1,14 @@
-"""Proofs that somebody without the ledger can check: an append is in a checkpoint, a checkpoint is in a later one."""
-
-from dataclasses import dataclass
+"""Makes proofs from the leaf index; ``ledger.events.proof`` says what they show."""
 
 import pyarrow as pa
 
 from ledger.errors import ConfigurationError
 from ledger.events.checkpoint import Checkpoint
-from ledger.events.merkle import consistency_holds, consistency_path, inclusion_holds, inclusion_path, root_of
+from ledger.events.merkle import consistency_path, inclusion_path, root_of
+from ledger.events.proof import ConsistencyProof, InclusionProof
 from ledger.store import checkpoints, leaves, records
 from ledger.store.index import LeafIndex
 from ledger.store.medium import Medium
-
-
-@dataclass(frozen=True, slots=True)
-class InclusionProof:
-    """Shows that an append is in a checkpoint (RFC 9162, section 2.1.3).
-
-    Attributes:
-        checkpoint: The checkpoint.
-        stream: Stored spelling of the stream.
-        batch: Number of the append in it.
-        leaf_index: Its leaf.
-        leaf_hash: Digest of the append (hex).
-        path: Hashes (hex) from the leaf to the root, nearest sibling first.
-    """
-
-    checkpoint: Checkpoint
-    stream: str
-    batch: int
-    leaf_index: int
-    leaf_hash: str
-    path: tuple[str, ...]
-
-    def holds(self) -> bool:
-        """Return whether the path leads from the leaf to the root."""
-        path = [bytes.fromhex(node) for node in self.path]
-        leaf, root = bytes.fromhex(self.leaf_hash), bytes.fromhex(self.checkpoint.root)
-        return inclusion_holds(leaf, self.leaf_index, self.checkpoint.size, path, root)
-
-
-@dataclass(frozen=True, slots=True)
-class ConsistencyProof:
-    """Shows that a later checkpoint contains an earlier one (RFC 9162, section 2.1.4).
-
-    Attributes:
-        old: The earlier checkpoint.
-        new: The later one.
-        path: Hashes (hex).
-    """
-
-    old: Checkpoint
-    new: Checkpoint
-    path: tuple[str, ...]
-
-    def holds(self) -> bool:
-        """Return whether the path leads to both roots."""
-        path = [bytes.fromhex(node) for node in self.path]
-        roots = bytes.fromhex(self.old.root), bytes.fromhex(self.new.root)
-        return self.old.origin == self.new.origin and consistency_holds(self.old.size, self.new.size, path, *roots)
 
 
 def prove_inclusion(medium: Medium, origin: str, stream: str, batch: int) -> InclusionProof:

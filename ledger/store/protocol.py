@@ -6,15 +6,18 @@ Rules:
 - Readers see whole batches only, each exactly once.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
 from ledger.events.batch import EventBatch
 from ledger.events.checkpoint import Checkpoint
+from ledger.events.proof import ConsistencyProof, InclusionProof
+
+Answer = TypeVar("Answer")
 
 Part: TypeAlias = Literal["all", "compacted", "recent"]
 """Which events of a view: all of them, those in segments, or those that are not in segments yet."""
@@ -107,6 +110,10 @@ class LedgerView(Protocol):
     """The events that were visible at one moment, whatever is appended or compacted since."""
 
     @property
+    def uri(self) -> str:
+        """Where the ledger is, as a person would name it."""
+
+    @property
     def compacted(self) -> Checkpoint | None:
         """What the compacted part covers, ``None`` where nothing is compacted."""
 
@@ -135,6 +142,7 @@ class LedgerView(Protocol):
         """Keep a table that was made of the compacted part; where that cannot be, nothing happens."""
 
 
+@runtime_checkable
 class LedgerStore(Protocol):
     """An append-only store of event batches."""
 
@@ -159,6 +167,13 @@ class LedgerStore(Protocol):
     def view(self) -> LedgerView:
         """Return what is visible now, to be read more than once."""
 
+    def consult(self, use: Callable[[LedgerView], Answer]) -> Answer:
+        """Return what a function makes of a view; where a compaction overtakes the view, it is given a newer one.
+
+        Raises:
+            VanishedError: That happened again and again.
+        """
+
     def changes(self, cursor: Cursor) -> tuple[pa.Table, Cursor]:
         """Return the events that became visible since, ordered as ``read`` orders them, and where to go on."""
 
@@ -167,3 +182,120 @@ class LedgerStore(Protocol):
 
     def problems(self) -> list[Problem]:
         """Return everything that is wrong with stored batches: damaged, altered, or missing in their stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What sealing came to.
+
+    Attributes:
+        number: Number of the newest checkpoint, 0 where nothing was ever sealed.
+        checkpoint: The newest checkpoint.
+        added: Appends that this call sealed.
+        problems: Appends that could not be sealed, and why.
+    """
+
+    number: int
+    checkpoint: Checkpoint
+    added: int
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """What compacting came to.
+
+    Attributes:
+        number: Number of the record that holds now, 0 where nothing was ever compacted.
+        batches: Appends that this call compacted.
+        written: Segments that this call wrote for them.
+        removed: Files that this call removed because nothing needs them any more.
+    """
+
+    number: int
+    batches: int
+    written: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What verifying a ledger came to.
+
+    Attributes:
+        checkpoint: The newest checkpoint.
+        batches: Appends whose content was read and held against their digest.
+        events: Events in them.
+        unsealed: Appends among them that no checkpoint covers yet.
+        problems: What is wrong, empty where all is well.
+    """
+
+    checkpoint: Checkpoint
+    batches: int
+    events: int
+    unsealed: int
+    problems: tuple[Problem, ...]
+
+
+@runtime_checkable
+class SealingStore(LedgerStore, Protocol):
+    """A store that can be sealed, so that any change to it shows, and compacted, so that it stays fast."""
+
+    @property
+    def appended(self) -> int:
+        """How often this process appended since it last sealed."""
+
+    def loose_files(self) -> int:
+        """Return the number of files in which there is one append each."""
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the newest checkpoint; the empty one where nothing was sealed.
+
+        Raises:
+            IntegrityError: It is damaged.
+        """
+
+    def seal(self) -> Sealed:
+        """Seal what is not sealed yet.
+
+        Raises:
+            IntegrityError: The leaf index or a checkpoint is damaged.
+            StoreError: The medium refused.
+        """
+
+    def compact(self, *, grace_s: float = 86_400.0, progress: Callable[[str], None] | None = None) -> Compaction:
+        """Seal, move what is sealed into segments, and remove what was replaced long enough ago.
+
+        Args:
+            grace_s: Seconds that replaced files stay.
+            progress: Gets a line for each segment.
+
+        Raises:
+            IntegrityError: An append is not what was sealed; nothing was replaced.
+            StoreError: The medium refused.
+        """
+
+    def verify(self, *, expected: Checkpoint | None = None, since: int = 0) -> Verification:
+        """Hold the whole ledger against its tree.
+
+        Args:
+            expected: A checkpoint from elsewhere that the ledger must still contain.
+            since: Only read the content of appends from this leaf on.
+
+        Raises:
+            StoreError: The ledger could not be read.
+        """
+
+    def prove_inclusion(self, stream: str, batch: int) -> InclusionProof:
+        """Prove that an append is in the newest checkpoint.
+
+        Raises:
+            ConfigurationError: It is not sealed.
+        """
+
+    def prove_consistency(self, old: Checkpoint) -> ConsistencyProof:
+        """Prove that the newest checkpoint contains an earlier one.
+
+        Raises:
+            ConfigurationError: It does not, or the earlier one is of another ledger.
+        """

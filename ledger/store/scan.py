@@ -7,7 +7,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ledger.errors import IntegrityError, LedgerError, StoreError
+from ledger.errors import IntegrityError, LedgerError, StoreError, VanishedError
 from ledger.events.schema import COLUMNS, FORMAT_VERSION, SCHEMA
 from ledger.store import loose, segments
 from ledger.store.medium import Medium
@@ -18,10 +18,6 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoload_known_extensions": False,
 }
 _VERSION: Final = "writer_version"
-
-
-class VanishedError(StoreError):
-    """A file that was listed is gone: a compaction replaced it meanwhile, and reading again finds what it became."""
 
 
 def scan(medium: Medium, names: Sequence[str], query: EventQuery = EVERYTHING) -> pa.Table:

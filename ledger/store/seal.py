@@ -19,29 +19,12 @@ from ledger.events.digest_bulk import batch_digests
 from ledger.store import checkpoints, leaves, loose, records
 from ledger.store.index import LeafIndex, sealed_map
 from ledger.store.medium import Medium
-from ledger.store.protocol import Problem
+from ledger.store.protocol import Problem, Sealed
 from ledger.store.scan import scan
 
 _TRIES: Final = 50
 AWAKE_S: Final = 3600.0
 """Nothing is swept that is younger; whoever took longer between two writes starts again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """What sealing came to.
-
-    Attributes:
-        number: Number of the newest checkpoint, 0 where nothing was ever sealed.
-        checkpoint: The newest checkpoint.
-        added: Appends that this call sealed.
-        problems: Appends that could not be sealed, and why.
-    """
-
-    number: int
-    checkpoint: Checkpoint
-    added: int
-    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ledger.store import checkpoints, leaves, loose, records, segments, snapshot
 from ledger.store.index import Sealed, sealed_map
 from ledger.store.leaves import LeafFile, Leaves
 from ledger.store.medium import Medium
-from ledger.store.protocol import Problem
+from ledger.store.protocol import Problem, Verification
 from ledger.store.records import Record
 
 FORMAT_FILE: Final = "FORMAT"
@@ -35,25 +35,6 @@ _KNOWN: Final = (
     re.compile(r"segments/_delta_log/.*"),
 )
 _LOOSE_AT_A_TIME: Final = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What verifying a ledger came to.
-
-    Attributes:
-        checkpoint: The newest checkpoint.
-        batches: Appends whose content was read and held against their digest.
-        events: Events in them.
-        unsealed: Appends among them that no checkpoint covers yet.
-        problems: What is wrong, empty where all is well.
-    """
-
-    checkpoint: Checkpoint
-    batches: int
-    events: int
-    unsealed: int
-    problems: tuple[Problem, ...]
 
 
 @dataclass(slots=True)

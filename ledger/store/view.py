@@ -11,22 +11,26 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Final, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger.errors import VanishedError
 from ledger.events.checkpoint import Checkpoint
 from ledger.events.schema import COLUMNS, SCHEMA
 from ledger.store import checkpoints, loose, records, snapshots
-from ledger.store.filter import ORDER
+from ledger.store.filter import ORDER, select
 from ledger.store.index import LeafIndex
 from ledger.store.medium import Medium
 from ledger.store.protocol import EVERYTHING, Cursor, EventQuery, Part
-from ledger.store.records import Record
-from ledger.store.scan import VanishedError, distinct, scan
+from ledger.store.records import Record, Segment
+from ledger.store.scan import distinct, scan
 
 _TRIES: Final = 5
+_REMEMBERED_FILES: Final = 5_000
+"""With more files than that, what a query does not ask for is better not read at all."""
 Result = TypeVar("Result")
 
 
@@ -39,6 +43,12 @@ class ParquetView:
         self._origin: Final = origin
         self.record: Final = record
         self.recent: Final = recent
+        self._events: pa.Table | None = None
+
+    @property
+    def uri(self) -> str:
+        """Where the ledger is."""
+        return self._medium.uri
 
     @property
     def compacted(self) -> Checkpoint | None:
@@ -53,30 +63,32 @@ class ParquetView:
 
     def read(self, query: EventQuery = EVERYTHING, part: Part = "all") -> pa.Table:
         """Return the events of a query; see ``LedgerView``."""
-        names: list[str] = []
+        found = []
         if part != "recent":
-            names.extend(
-                segment.name for segment in self.record.segments if _may_hold(segment.first_ts, segment.last_ts, query)
-            )
-        if part == "compacted" or not self.recent:
-            return scan(self._medium, names, query)
-        recent = list(self.recent)
-        if not names or part == "recent":
-            return scan(self._medium, recent, query)
-        # Two scans, since the engine plans thousands of small files beside large ones as if all were large.
-        wanted = query.columns or COLUMNS
-        wide = replace(query, columns=tuple(dict.fromkeys([*wanted, *(name for name, _ in ORDER)])))
-        both = pa.concat_tables([scan(self._medium, names, wide), scan(self._medium, recent, wide)])
-        return both.sort_by(list(ORDER)).select(list(wanted))
+            kept = [segment.name for segment in self.record.segments if _may_hold(segment, query)]
+            found.append(scan(self._medium, kept, _with_order(query)))
+        if part != "compacted":
+            found.append(self._read_recent(_with_order(query)))
+        wanted = list(query.columns or COLUMNS)
+        return _in_order([table for table in found if table.num_rows] or found[:1]).select(wanted)
+
+    def _read_recent(self, query: EventQuery) -> pa.Table:
+        """Return recent events of a query; small files cost as many look-ups as they are, so all are read once."""
+        if len(self.recent) > _REMEMBERED_FILES:
+            return scan(self._medium, list(self.recent), query)
+        if self._events is None:
+            self._events = scan(self._medium, list(self.recent))
+        return select(self._events, query)
 
     def names_in(self, column: str, part: Part = "all") -> frozenset[str]:
         """Return the values of a text column; see ``LedgerView``."""
-        names: list[str] = []
+        names: frozenset[str] = frozenset()
         if part != "recent":
-            names.extend(segment.name for segment in self.record.segments)
+            names |= distinct(self._medium, [segment.name for segment in self.record.segments], column)
         if part != "compacted":
-            names.extend(self.recent)
-        return distinct(self._medium, names, column)
+            recent = self._read_recent(EventQuery(columns=(column,))).column(column)
+            names |= frozenset(pc.unique(recent).drop_null().to_pylist())
+        return names
 
     def runs_since(self, checkpoint: Checkpoint | None) -> Iterator[frozenset[str]]:
         """Yield the runs of each segment that has something the checkpoint does not cover; see ``LedgerView``."""
@@ -140,10 +152,25 @@ def with_fresh_view(medium: Medium, origin: str, use: Callable[[ParquetView], Re
     return use(open_view(medium, origin))
 
 
-def _may_hold(first_ts: int, last_ts: int, query: EventQuery) -> bool:
+def _in_order(parts: list[pa.Table]) -> pa.Table:
+    """Return parts that are in order each as one table in order; sorted only where they overlap in time."""
+    together = pa.concat_tables(parts)
+    ends = [(part.column("ts")[0].as_py(), part.column("ts")[-1].as_py()) for part in parts if part.num_rows]
+    apart = all(before[1] < after[0] for before, after in pairwise(ends))
+    return together if apart else together.sort_by(list(ORDER))
+
+
+def _with_order(query: EventQuery) -> EventQuery:
+    """Return the query with the columns that are needed to bring two parts into one order."""
+    if not query.columns:
+        return query
+    return replace(query, columns=tuple(dict.fromkeys([*query.columns, *(name for name, _ in ORDER)])))
+
+
+def _may_hold(segment: Segment, query: EventQuery) -> bool:
     """Return whether a segment has events in the time of a query."""
-    late = query.since is not None and last_ts < _micros(query.since)
-    early = query.until is not None and first_ts >= _micros(query.until)
+    late = query.since is not None and segment.last_ts < _micros(query.since)
+    early = query.until is not None and segment.first_ts >= _micros(query.until)
     return not late and not early
 
 
