@@ -154,17 +154,27 @@ def _parts(todo: pa.Table) -> Iterator[pa.Table]:
 
 def _segments_of(work: _Work, part: pa.Table) -> Iterator[Segment]:
     """Write the segments of some leaves, one a month."""
-    try:
-        events = scan(work.medium, leaves.loose_names(part))
-    except VanishedError as error:
-        if records.newest(work.medium).number != work.index.record.number:
-            raise FileNotFoundError(loose.DIRECTORY) from error
-        message = f"{error}; it was sealed, so it must be there: restore it from a backup"
-        raise IntegrityError(message) from error
+    events = _scanned(work, leaves.loose_names(part))
     if events.num_rows != pc.sum(part.column("rows")).as_py():
         message = f"loose files of {work.medium.uri} do not hold what was sealed; see `dagster-ledger ledger verify`"
         raise IntegrityError(message)
     yield from (_written(work, month, table) for month, table in segments.by_month(events).items())
+
+
+def _scanned(work: _Work, names: list[str]) -> pa.Table:
+    """Return the events of files that must be there.
+
+    Raises:
+        FileNotFoundError: Another compactor replaced them meanwhile.
+        IntegrityError: One of them is missing, and nobody replaced it.
+    """
+    try:
+        return scan(work.medium, names)
+    except VanishedError as error:
+        if records.newest(work.medium).number != work.index.record.number:
+            raise FileNotFoundError(names[0]) from error
+        message = f"{error}; it was sealed, so it must be there: restore it from a backup"
+        raise IntegrityError(message) from error
 
 
 def _written(work: _Work, month: str, events: pa.Table) -> Segment:
@@ -192,7 +202,7 @@ def _merged(work: _Work, present: Sequence[Segment]) -> tuple[Segment, ...]:
             if len(pack) == 1:
                 found.extend(pack)
             else:
-                found.append(_written(work, month, scan(work.medium, [segment.name for segment in pack])))
+                found.append(_written(work, month, _scanned(work, [segment.name for segment in pack])))
     return tuple(sorted(found, key=_place))
 
 
