@@ -44,6 +44,7 @@ _PART_BYTES: Final = 8 * 1024 * 1024
 _LISTED_FOR_S: Final = 60.0
 _CACHED_FOR_S: Final = 30 * 24 * 3600
 _LEFT_FOR_S: Final = 24 * 3600
+_NEW_S: Final = 2.0
 _CLOCK_S: Final = 2.0
 _PUT_TRIES: Final = 5
 
@@ -236,7 +237,7 @@ class ObjectMedium:
             if meta["path"].startswith(f"{directory}/") and not meta["path"].rpartition("/")[2].startswith(".")
         }
         self._listings[directory, recursive] = _Listing(at_s, objects)
-        self._prune(directory, recursive=recursive, objects=objects, before_s=began_s - _CLOCK_S)
+        self._prune(directory, recursive=recursive, objects=objects, before_s=began_s - _NEW_S)
         return sorted(objects)
 
     def read(self, name: str) -> bytes:
