@@ -117,8 +117,10 @@ def _contents(store: LedgerStore, uri: str) -> Iterator[Diagnosis]:
     yield Diagnosis(
         "ledger", "ok", f"{stats.events:,} events in {stats.batches:,} appends at {uri}, every digest is right"
     )
-    if not os.access(uri.removeprefix("file://"), os.W_OK):
-        yield Diagnosis("ledger", "warn", "the ledger cannot be written by this user; runs will not be recorded")
+    try:
+        open_store(uri, create=True)
+    except StoreError as error:
+        yield Diagnosis("ledger", "warn", f"runs will not be recorded: {error}")
     lost = find_lost(store)
     if lost:
         said = f"{len(lost)} were killed and have no end; close them with `dagster-ledger ledger reconcile`"

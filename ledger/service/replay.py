@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Concatenate, Final, ParamSpec, TypeVar
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,7 +24,7 @@ from ledger.events import (
 from ledger.events.codec import from_table
 from ledger.names import no_such
 from ledger.projections import alerts, attempts, blocked, checks, runs, samples
-from ledger.service.standing import standing
+from ledger.service.standing import known_names, standing
 from ledger.store.protocol import Cursor, EventQuery, LedgerStore, LedgerView
 
 LATEST: Final = "latest"
@@ -161,16 +162,33 @@ def replay_samples(view: LedgerView, query: EventQuery, *, all_attempts: bool = 
         since=query.since,
         until=query.until,
     )
-    ends = EventQuery(kinds=END_KINDS, run_ids=query.run_ids)
-    events = pa.concat_tables([view.read(measured), view.read(ends)])
-    return samples.samples(events, all_attempts=all_attempts)
+    values = view.read(measured)
+    return samples.samples(pa.concat_tables([values, *_ends_of(view, values)]), all_attempts=all_attempts)
+
+
+def _ends_of(view: LedgerView, values: pa.Table) -> list[pa.Table]:
+    """Return the ends of the attempts that values were measured in.
+
+    An end is told of the subject its stream is named after, and segments are sorted by asset, so that most ends are
+    found there; what is left, attempts that still run for the most part, is looked up by stream.
+    """
+    streams = pc.unique(values.column("stream"))
+    subjects = pc.unique(pc.replace_substring_regex(streams, pattern="^[^/]*/([^/]*).*$", replacement=r"\1"))
+    if len(streams) == 0:
+        return []
+    found = view.read(EventQuery(kinds=END_KINDS, assets=tuple(unquote(name) for name in subjects.to_pylist())))
+    rest = streams.filter(pc.invert(pc.is_in(streams, pc.unique(found.column("stream")))))
+    if len(rest) == 0:
+        return [found]
+    others = view.read(EventQuery(kinds=END_KINDS, streams=tuple(rest.to_pylist())))
+    return [found, others]
 
 
 @_of_a_view
 def check_names(view: LedgerView, query: EventQuery) -> None:
     """Raise where a query names something the ledger does not hold: a typo must not look like an empty answer."""
     for column, wanted in (("asset", query.assets), ("metric", query.metrics)):
-        known = standing(view).names[column] if wanted else frozenset()
+        known = known_names(view, column) if wanted else frozenset()
         for name in wanted:
             if name not in known:
                 raise ConfigurationError(no_such(column, name, sorted(known), _HERE))

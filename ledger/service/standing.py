@@ -64,6 +64,19 @@ def standing(view: LedgerView) -> Standing:
     return found
 
 
+def known_names(view: LedgerView, column: str) -> frozenset[str]:
+    """Return the assets or the metrics of a view, without folding any run.
+
+    Args:
+        view: The ledger.
+        column: ``asset`` or ``metric``.
+    """
+    found = _snapshot(view)
+    if found is not None and found[1] == view.compacted:
+        return found[0].names[column] | view.names_in(column, "recent")
+    return view.names_in(column)
+
+
 def compacted_standing(view: LedgerView) -> Standing:
     """Return what the compacted part of a view comes to, and keep it as a snapshot."""
     found = _snapshot(view)

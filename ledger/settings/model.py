@@ -33,9 +33,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    ledger_uri: Annotated[str, Field(min_length=1, description="Directory of the ledger, or a file:// URI.")] = (
-        ".ledger"
-    )
+    ledger_uri: Annotated[
+        str, Field(min_length=1, description="Directory of the ledger, or an s3://, gs:// or az:// URI.")
+    ] = ".ledger"
     input_dir: Annotated[
         str, Field(description="Directory the pipeline reads; empty for the data that comes with it.")
     ] = ""

@@ -94,19 +94,25 @@ _CAUSES: Final = (
         "it cannot put an object only where there is none (If-None-Match), which a ledger needs: choose another store",
     ),
     (
-        re.compile(r"status code: 403"),
-        "permission is denied{code}: the credentials need the right to list the bucket and to read and write below it",
+        re.compile(r"status code: 403|code: AccessDenied"),
+        "permission is denied{code}: the credentials need the right to list the bucket, and to read, write and"
+        " (to compact) remove below it",
     ),
     (re.compile(r"SlowDown|status code: (?:429|503)"), "the store asks to slow down: run it again later"),
     (re.compile(r"status code: 5\d\d"), "the store has an error of its own{code}: run it again later"),
+    (
+        re.compile(r"InvalidCertificate|UnknownIssuer"),
+        "its certificate is not trusted: set SSL_CERT_FILE to a file with that of the authority",
+    ),
     (re.compile(r"kind: Timeout|TimedOut|timed out"), "it did not answer in time: check the network{endpoint}"),
     (
         re.compile(r"kind: Connect|error sending request|dns error"),
         "it cannot be reached: check the network{endpoint}",
     ),
+    (re.compile(r"object with invalid path"), "an object below it has a name that no ledger makes: remove the object"),
     (re.compile(r"builder error"), "its address is not https://: set AWS_ALLOW_HTTP=true if that is on purpose"),
 )
-_CODE: Final = re.compile(r"<Code>(\w{1,60})</Code>")
+_CODE: Final = re.compile(r"(?:<Code>|\(code: )(\w{1,60})")
 
 _checked: Final[set[str]] = set()
 _process: Final[list[int]] = []

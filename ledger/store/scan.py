@@ -18,6 +18,19 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "autoload_known_extensions": False,
 }
 _VERSION: Final = "writer_version"
+_TYPES: Final = {
+    pa.string(): "VARCHAR",
+    pa.int16(): "SMALLINT",
+    pa.int32(): "INTEGER",
+    pa.float64(): "DOUBLE",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}
+_COLUMNS: Final = ", ".join(
+    f"'{field.name}': {{name: '{field.name}', type: '{_TYPES[field.type]}', default_value: NULL}}" for field in SCHEMA
+)
+# The schema is told, so that columns which older files lack are null, and no file is opened just to ask what it has.
+_FILES: Final = f"read_parquet(?, schema := MAP {{{_COLUMNS}}})"
+_NAMED_FILES: Final = f"read_parquet($files, schema := MAP {{{_COLUMNS}}})"
 
 
 def scan(medium: Medium, names: Sequence[str], query: EventQuery = EVERYTHING) -> pa.Table:
@@ -33,7 +46,7 @@ def scan(medium: Medium, names: Sequence[str], query: EventQuery = EVERYTHING) -
         return SCHEMA.empty_table().select(list(columns))
     where, parameters = _where(query)
     read = ", ".join(f'"{name}"' for name in dict.fromkeys([*columns, _VERSION]))
-    sql = f"SELECT {read} FROM read_parquet(?, union_by_name := true){where} ORDER BY ts, stream, seq"  # noqa: S608 - fixed column names
+    sql = f"SELECT {read} FROM {_FILES}{where} ORDER BY ts, stream, seq"  # noqa: S608 - fixed column names
     table = _ask(medium, names, sql, parameters)
     newest = pc.max(table.column(_VERSION)).as_py() or 0
     if newest > FORMAT_VERSION:
@@ -51,7 +64,7 @@ def distinct(medium: Medium, names: Sequence[str], column: str) -> frozenset[str
     """
     if not names:
         return frozenset()
-    sql = f'SELECT DISTINCT "{column}" AS name FROM read_parquet(?, union_by_name := true)'  # noqa: S608 - a column of ours
+    sql = f'SELECT DISTINCT "{column}" AS name FROM {_FILES}'  # noqa: S608 - a column of ours
     return frozenset(_ask(medium, names, sql, []).column("name").drop_null().to_pylist())
 
 
@@ -61,11 +74,9 @@ def counted(medium: Medium, names: Sequence[str]) -> pa.Table:
     Raises:
         LedgerError: As ``scan``.
     """
-    sql = (
-        "SELECT kind, count(*) AS events, min(ts) AS first_ts, max(ts) AS last_ts,"
-        " (SELECT count(DISTINCT stream) FROM read_parquet($files, union_by_name := true)) AS streams"
-        " FROM read_parquet($files, union_by_name := true) GROUP BY kind ORDER BY kind"
-    )
+    streams = f"(SELECT count(DISTINCT stream) FROM {_NAMED_FILES})"  # noqa: S608 - fixed columns
+    counts = "count(*) AS events, min(ts) AS first_ts, max(ts) AS last_ts"
+    sql = f"SELECT kind, {counts}, {streams} AS streams FROM {_NAMED_FILES} GROUP BY kind ORDER BY kind"  # noqa: S608 - fixed columns
     return _ask(medium, names, sql, None)
 
 

@@ -25,6 +25,7 @@ from ledger.store.filter import ORDER, select
 from ledger.store.index import LeafIndex
 from ledger.store.medium import Medium
 from ledger.store.protocol import EVERYTHING, Cursor, EventQuery, Part
+from ledger.store.recent import read_recent
 from ledger.store.records import Record, Segment
 from ledger.store.scan import distinct, scan
 
@@ -44,6 +45,7 @@ class ParquetView:
         self.record: Final = record
         self.recent: Final = recent
         self._events: pa.Table | None = None
+        self._history: list[Checkpoint] | None = None
 
     @property
     def uri(self) -> str:
@@ -77,7 +79,7 @@ class ParquetView:
         if len(self.recent) > _REMEMBERED_FILES:
             return scan(self._medium, list(self.recent), query)
         if self._events is None:
-            self._events = scan(self._medium, list(self.recent))
+            self._events = read_recent(self._medium, self.recent, self._checkpoints())
         return select(self._events, query)
 
     def names_in(self, column: str, part: Part = "all") -> frozenset[str]:
@@ -101,21 +103,24 @@ class ParquetView:
         """Return the newest snapshot of a table; see ``LedgerView``."""
         if not self.record.number:
             return None
-        known = {self.record.number: Checkpoint(self._origin, self.record.size, self.record.root)}
-        found = snapshots.newest(self._medium, table, code, known.values())
-        if found is not None:
-            return found
-        for number in records.numbers(self._medium):
-            with contextlib.suppress(FileNotFoundError):
-                record = records.read(self._medium, number)
-                if record.size <= self.record.size:
-                    known[number] = Checkpoint(self._origin, record.size, record.root)
-        return snapshots.newest(self._medium, table, code, known.values())
+        return snapshots.newest(self._medium, table, code, self._checkpoints())
 
     def keep_snapshot(self, table: str, code: str, rows: pa.Table) -> None:
         """Keep a table; see ``LedgerView``."""
         if self.compacted is not None:
             snapshots.keep(self._medium, table, code, self.compacted, rows)
+
+    def _checkpoints(self) -> list[Checkpoint]:
+        """Return what was compacted when the records that are still there were written, this view's own last."""
+        if self._history is None:
+            found = {}
+            for number in records.numbers(self._medium):
+                with contextlib.suppress(FileNotFoundError):
+                    record = records.read(self._medium, number)
+                    found[record.size] = Checkpoint(self._origin, record.size, record.root)
+            older = [found[size] for size in sorted(found) if size < self.record.size]
+            self._history = [*older, self.compacted or Checkpoint(self._origin)]
+        return self._history
 
 
 def open_view(medium: Medium, origin: str) -> ParquetView:

@@ -41,7 +41,11 @@ def go_between(s3_endpoint):
 
 
 class GoBetween(ThreadingHTTPServer):
-    """Passes requests on; ``drops`` are headers it leaves out, ``trouble`` says what happens instead, once each."""
+    """Passes requests on, without the headers in ``drops``.
+
+    Each of ``trouble`` happens to one PUT or POST: its answer is lost, or it is not passed on and gets this status and
+    content.
+    """
 
     daemon_threads = True
 
@@ -62,9 +66,9 @@ class _Passing(BaseHTTPRequestHandler):
         server = self.server
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
         server.asked.append(self.command)
-        trouble = server.trouble.pop(0) if server.trouble and self.command == "PUT" else None
-        if isinstance(trouble, int):
-            self._answer(trouble, {}, b"<Error><Code>ConditionalRequestConflict</Code></Error>")
+        trouble = server.trouble.pop(0) if server.trouble and self.command in {"PUT", "POST"} else None
+        if isinstance(trouble, tuple):
+            self._answer(trouble[0], {}, trouble[1])
             return
         kept = {name: value for name, value in self.headers.items() if name.lower() not in server.drops}
         connection = http.client.HTTPConnection(server.behind, timeout=30)

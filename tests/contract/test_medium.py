@@ -1,19 +1,26 @@
 """One suite for every medium, and what is particular to a bucket."""
 
 import contextlib
+import http.server
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ledger.errors import ConfigurationError, StoreError
 from ledger.store import objects
@@ -22,6 +29,7 @@ from ledger.store.objects import ObjectMedium
 from tests.contract.conftest import SECRET, address, make_bucket, request, set_environment, start_s3
 
 ROOT = Path(__file__).parents[2]
+CONFLICT = (409, b"<Error><Code>ConditionalRequestConflict</Code></Error>")
 NAME = "loose/0123-00000000.parquet"
 # A directory is a place of this machine, where half a second is late; a request of a bucket may be tried again.
 SOON_S = 15.0
@@ -374,10 +382,10 @@ def test_a_put_whose_answer_was_lost_is_found_by_trying_again(s3_uri, go_between
 def test_a_conflict_that_left_no_object_is_tried_again(s3_uri, go_between, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", go_between.endpoint)
     medium = ObjectMedium.of(s3_uri)
-    go_between.trouble.append(409)
+    go_between.trouble.append(CONFLICT)
     assert medium.put_if_absent(NAME, b"mine") is True
     assert medium.read(NAME) == b"mine"
-    go_between.trouble.extend([409] * 100)
+    go_between.trouble.extend([CONFLICT] * 100)
     with pytest.raises(StoreError, match="again and again"):
         medium.put_if_absent("loose/other", b"mine")
 
@@ -428,9 +436,63 @@ def test_missing_credentials_are_told(s3_uri, go_between, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_METADATA_ENDPOINT", go_between.endpoint)
-    go_between.trouble.append(403)  # This machine has no role.
+    go_between.trouble.append((403, b""))  # This machine has no role.
     with pytest.raises(StoreError, match="no credentials were found: set AWS_ACCESS_KEY_ID"):
         ObjectMedium.of(s3_uri).read(NAME)
+
+
+def test_a_missing_right_is_told(s3_uri, go_between, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", go_between.endpoint)
+    medium = ObjectMedium.of(s3_uri)
+    medium.put_if_absent(NAME, b"1")
+    denied = b"<Error><Key>%s/%s</Key><Code>AccessDenied</Code><Message>Denied</Message></Error>"
+    key = urlsplit(s3_uri).path[1:].encode(), NAME.encode()
+    go_between.trouble.append((403, denied % key))
+    with pytest.raises(StoreError, match=r"permission is denied \(AccessDenied\): the credentials need the right"):
+        medium.put_if_absent("loose/other", b"1")
+    go_between.trouble.append((200, b"<DeleteResult>" + denied % key + b"</DeleteResult>"))
+    with pytest.raises(StoreError, match=r"cannot remove .* permission is denied \(AccessDenied\)"):
+        medium.remove([NAME])
+    assert medium.exists(NAME)
+
+
+def test_an_object_with_an_impossible_name_is_told(s3_uri, s3_endpoint):
+    request(s3_endpoint, "PUT", s3_uri.removeprefix("s3:/") + "/loose//x", b"1")
+    with pytest.raises(StoreError, match="has a name that no ledger makes: remove the object"):
+        ObjectMedium.of(s3_uri).names("loose")
+
+
+def test_a_certificate_of_an_unknown_authority_is_told(s3_uri, tmp_path, monkeypatch):
+    monkeypatch.setattr(objects, "_RETRIES", 0)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server.handle_error = lambda *_: None
+    server.socket = certified(tmp_path).wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{server.server_address[1]}")
+    with pytest.raises(StoreError, match="its certificate is not trusted: set SSL_CERT_FILE"):
+        ObjectMedium.of(s3_uri).read(NAME)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def certified(directory):
+    """Return what a server shows that certifies itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(tz=UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    both = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (directory / "server.pem").write_bytes(both + certificate.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "server.pem")
+    return context
 
 
 def test_an_endpoint_that_refuses_is_told_in_seconds(s3_uri, monkeypatch):

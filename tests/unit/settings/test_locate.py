@@ -124,7 +124,8 @@ def test_an_environment_file_with_a_mistake_is_the_one_that_is_named(project):
     assert "config/prod.yaml:3:1: there is no setting 'recal_threshold'" in str(raised.value)
 
 
-NOT_COMPARED = {*PLACES, "notify_webhook_urls", "notify_commands"}
+KEEPING = {"ledger_seal_appends", "ledger_compact_appends", "ledger_grace_s"}
+NOT_COMPARED = {*PLACES, *KEEPING, "notify_webhook_urls", "notify_commands"}
 OTHER = {
     "limits": "{a: {cpu_s: {max: 1}}}",
     "metrics": "{m: {unit: s, direction: neutral, kind: time, description: d}}",
