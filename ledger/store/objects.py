@@ -95,8 +95,7 @@ _CAUSES: Final = (
     ),
     (
         re.compile(r"status code: 403|code: AccessDenied"),
-        "permission is denied{code}: the credentials need the right to list the bucket, and to read, write and"
-        " (to compact) remove below it",
+        "permission is denied{code}: let these credentials list, read and write there and, to compact, remove",
     ),
     (re.compile(r"SlowDown|status code: (?:429|503)"), "the store asks to slow down: run it again later"),
     (re.compile(r"status code: 5\d\d"), "the store has an error of its own{code}: run it again later"),
