@@ -224,8 +224,11 @@ def test_of_eight_racing_threads_one_makes_the_name(place):
 
 RACER = """
 import sys
-from tests.contract.test_medium import Place
-medium = Place(*sys.argv[1:3]).open()
+from pathlib import Path
+from ledger.store.directory import DirectoryMedium
+from ledger.store.objects import ObjectMedium
+medium = DirectoryMedium(Path(sys.argv[2])) if sys.argv[1] == "directory" else ObjectMedium.of(sys.argv[2])
+medium.names("loose")
 print("ready", flush=True)
 sys.stdin.readline()
 print("".join("01"[medium.put_if_absent(f"loose/{n:08d}", sys.argv[3].encode())] for n in range(15)), flush=True)
@@ -627,6 +630,7 @@ def test_copies_of_what_is_gone_are_removed_at_the_next_listing(s3_uri, tmp_path
         medium.put_if_absent(name, b"1")
     medium.paths([*medium.names("loose"), *medium.names("segments", recursive=True)])
     other.remove(["loose/gone", "segments/month=2026-01/gone"])
+    monkeypatch.setattr(objects, "_NEW_S", 3600.0)
     medium.names("loose")
     assert len(copies(tmp_path)) == 4  # Just made: the listing may have begun before its object.
     monkeypatch.setattr(objects, "_NEW_S", -60.0)
