@@ -22,9 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger.errors import IntegrityError, StoreError, VanishedError
+from ledger.events.merkle import Frontier
 from ledger.store import checkpoints, leaves, loose, records, segments
 from ledger.store.index import LeafIndex, sealed_map
-from ledger.store.leaves import LeafFile, Leaves
+from ledger.store.leaves import LeafFile
 from ledger.store.medium import Medium
 from ledger.store.protocol import Compaction
 from ledger.store.records import Record, Segment
@@ -95,11 +96,7 @@ def _compact_once(medium: Medium, origin: str, grace_s: float, progress: Callabl
         written = [segment for part in _parts(todo) for segment in _segments_of(work, part)]
         segmented = _merged(work, [*record.segments, *written])
         if todo.num_rows or segmented != record.segments:
-            files = (
-                _with_leaves(work, leaves.made("compacted", todo, record.size, frontier))
-                if todo.num_rows
-                else record.leaves
-            )
+            files = _with_leaves(work, todo, frontier) if todo.num_rows else record.leaves
             proposed = Record(
                 number=record.number + 1,
                 checkpoint=index.sealed.number,
@@ -225,16 +222,15 @@ def _place(segment: Segment) -> tuple[str, int, int, str]:
     return segment.month, segment.first_ts, segment.first_leaf, segment.name
 
 
-def _with_leaves(work: _Work, new: Leaves) -> tuple[LeafFile, ...]:
+def _with_leaves(work: _Work, todo: pa.Table, frontier: Frontier) -> tuple[LeafFile, ...]:
     """Write the leaf index of a record; files are merged, so that there are about as many as the size has digits."""
-    files = list(work.index.record.leaves)
-    while files and files[-1].rows <= new.file.rows and files[-1].rows + new.file.rows <= segments.ROWS:
+    files, first_leaf, table = list(work.index.record.leaves), work.index.record.size, todo
+    while files and files[-1].rows <= len(table) and files[-1].rows + len(table) <= segments.ROWS:
         last = work.index.leaves_of(files.pop())
-        table = pa.concat_tables([last.table, new.table])
-        new = leaves.made("compacted", table, last.file.first_leaf, new.frontier)
-    work.own.append(new.file.name)
-    work.medium.put_if_absent(new.file.name, leaves.encode(new))
-    return (*files, new.file)
+        first_leaf, table = last.file.first_leaf, pa.concat_tables([last.table, table])
+    new = leaves.write(work.medium, "compacted", table, first_leaf, frontier)
+    work.own.append(new.name)
+    return (*files, new)
 
 
 def _aged_size(medium: Medium, grace_s: float) -> int:

@@ -8,6 +8,7 @@ Rules:
 - Files are merged as they pile up (``ledger.store.compact``); their leaves and their order never change.
 """
 
+import hashlib
 import io
 import re
 import uuid
@@ -34,10 +35,11 @@ SCHEMA: Final = pa.schema(
         pa.field("digest", pa.binary(HASH_BYTES), nullable=False),
     ]
 )
-_NAME: Final = re.compile(r"leaves/(sealed|compacted)-(\d{12})-(\d{12})-([0-9a-f]{16})-([0-9a-f]{8})\.parquet")
-_FORMAT: Final = b"dagster_ledger.format"
-_FIRST_LEAF: Final = b"dagster_ledger.first_leaf"
-_FRONTIER: Final = b"dagster_ledger.frontier"
+_NAME: Final = re.compile(r"leaves/(sealed|compacted)-(\d{12})-(\d{12})-([0-9a-f]{16})-([0-9a-f]{16})\.parquet")
+_FORMAT: Final = b"ledger.format"
+_FIRST_LEAF: Final = b"ledger.first_leaf"
+_FRONTIER: Final = b"ledger.frontier"
+_NONCE: Final = b"ledger.nonce"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,7 +51,8 @@ class LeafFile:
         first_leaf: Its first leaf.
         size: Number of leaves of the tree at its end.
         root: The first 16 hex digits of the root at its end.
-        token: Eight random hex digits, so that each file has one writer, who may remove it when it lost.
+        token: The first 16 hex digits of the digest of its bytes, which hold something random: so damage is found, and
+            each file has one writer, who may remove it when it lost.
     """
 
     kind: Kind
@@ -98,17 +101,27 @@ class Leaves:
         return self.table.slice(start, max(min(size, self.file.size) - self.file.first_leaf - start, 0))
 
 
-def made(kind: Kind, table: pa.Table, first_leaf: int, frontier: Frontier) -> Leaves:
-    """Return a new file of the index.
+def write(medium: Medium, kind: Kind, table: pa.Table, first_leaf: int, frontier: Frontier) -> LeafFile:
+    """Write a new file of the index and return it.
 
     Args:
+        medium: Where to.
         kind: Who writes it.
         table: Its leaves.
         first_leaf: The first of them.
         frontier: The tree at its end.
+
+    Raises:
+        StoreError: The medium refused.
     """
-    file = LeafFile(kind, first_leaf, frontier.size, frontier.root.hex()[:16], uuid.uuid4().hex[:8])
-    return Leaves(file, table, frontier)
+    data = _encode(table, first_leaf, frontier)
+    file = LeafFile(kind, first_leaf, frontier.size, frontier.root.hex()[:16], _token(data))
+    medium.put_if_absent(file.name, data)
+    return file
+
+
+def _token(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def digests(table: pa.Table) -> list[bytes]:
@@ -126,18 +139,19 @@ def loose_names(table: pa.Table) -> list[str]:
     return [loose.name_of(hashes[code], number) for code, number in pairs]
 
 
-def encode(leaves: Leaves) -> bytes:
-    """Return the bytes of a file of the index."""
+def _encode(table: pa.Table, first_leaf: int, frontier: Frontier) -> bytes:
+    """Return the bytes of a file of the index, no two calls the same."""
     buffer = io.BytesIO()
     with pq.ParquetWriter(
         buffer, SCHEMA, compression="zstd", use_dictionary=["stream"], write_statistics=False, store_schema=False
     ) as writer:
-        writer.write_table(leaves.table)
+        writer.write_table(table)
         writer.add_key_value_metadata(
             {
                 _FORMAT: str(FORMAT_VERSION).encode(),
-                _FIRST_LEAF: str(leaves.file.first_leaf).encode(),
-                _FRONTIER: b"".join(leaves.frontier.hashes).hex().encode(),
+                _FIRST_LEAF: str(first_leaf).encode(),
+                _FRONTIER: b"".join(frontier.hashes).hex().encode(),
+                _NONCE: uuid.uuid4().hex.encode(),
             }
         )
     return buffer.getvalue()
@@ -152,7 +166,8 @@ def read(medium: Medium, file: LeafFile, *, fresh: bool = False) -> Leaves:
     """
     where = medium.where(file.name)
     try:
-        parquet = pq.ParquetFile(medium.paths([file.name], fresh=fresh)[0])
+        data = medium.paths([file.name], fresh=fresh)[0].read_bytes()
+        parquet = pq.ParquetFile(pa.BufferReader(data))
         table = parquet.read(columns=SCHEMA.names).cast(SCHEMA)
         table.validate(full=True)
         metadata = parquet.metadata.metadata or {}
@@ -164,7 +179,8 @@ def read(medium: Medium, file: LeafFile, *, fresh: bool = False) -> Leaves:
     hashes = tuple(raw[start : start + HASH_BYTES] for start in range(0, len(raw), HASH_BYTES))
     frontier = Frontier(file.size, hashes)
     if (
-        first_leaf != file.first_leaf
+        _token(data) != file.token
+        or first_leaf != file.first_leaf
         or table.num_rows != file.rows
         or len(hashes) != file.size.bit_count()
         or frontier.root.hex()[:16] != file.root

@@ -4,11 +4,15 @@ Rules:
 - The name is deterministic (stream hash and number), so that putting it if absent decides who wins.
 - The footer names format, stream, number, digest and previous digest; a reader can trust none of it before the
   digest has been recomputed, but needs it to tell a repeated append from a conflicting one.
-- Statistics and dictionaries are left out: they would double the size of a file of twenty rows.
+- Statistics and dictionaries are left out, and so are columns that hold nothing: they would double the size of a file
+  of twenty rows. Readers name the schema they want and see null in a column that is not there.
+- The digest of the append is over its events; a second one in the footer is over the bytes of the file, so that also
+  damage which changes no event is found.
 """
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,12 +26,15 @@ from ledger.store.medium import Medium
 
 DIRECTORY: Final = "loose"
 SUFFIX: Final = ".parquet"
-_FORMAT: Final = b"dagster_ledger.format"
-_STREAM: Final = b"dagster_ledger.stream"
-_BATCH: Final = b"dagster_ledger.batch"
-_DIGEST: Final = b"dagster_ledger.digest"
-_PREVIOUS: Final = b"dagster_ledger.previous_digest"
-_NEXT_SEQ: Final = b"dagster_ledger.next_seq"
+_FORMAT: Final = b"ledger.format"
+_STREAM: Final = b"ledger.stream"
+_BATCH: Final = b"ledger.batch"
+_DIGEST: Final = b"ledger.digest"
+_PREVIOUS: Final = b"ledger.previous_digest"
+_NEXT_SEQ: Final = b"ledger.next_seq"
+_FILE_DIGEST: Final = b"ledger.file_digest"
+_NO_DIGEST: Final = b"0" * 32
+_DIGEST_PLACE: Final = re.compile(re.escape(_FILE_DIGEST) + rb".{1,8}?([0-9a-f]{32})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +75,14 @@ def listed(medium: Medium) -> list[str]:
 
 def encode(batch: EventBatch) -> bytes:
     """Return the bytes of the file of one append."""
+    held = [
+        field for field in SCHEMA if not field.nullable or batch.rows.column(field.name).null_count < len(batch.rows)
+    ]
     buffer = io.BytesIO()
     with pq.ParquetWriter(
-        buffer, SCHEMA, compression="zstd", use_dictionary=False, write_statistics=False, store_schema=False
+        buffer, pa.schema(held), compression="zstd", use_dictionary=False, write_statistics=False, store_schema=False
     ) as writer:
-        writer.write_table(batch.rows)
+        writer.write_table(batch.rows.select([field.name for field in held]))
         writer.add_key_value_metadata(
             {
                 _FORMAT: str(FORMAT_VERSION).encode(),
@@ -81,9 +91,36 @@ def encode(batch: EventBatch) -> bytes:
                 _DIGEST: batch.digest.encode(),
                 _PREVIOUS: (batch.previous_digest or "").encode(),
                 _NEXT_SEQ: str(batch.next_seq).encode(),
+                _FILE_DIGEST: _NO_DIGEST,
             }
         )
-    return buffer.getvalue()
+    return stamped(buffer.getvalue())
+
+
+def stamped(data: bytes) -> bytes:
+    """Return the bytes of a file with the digest of them where it stands."""
+    start, stop = _digest_span(data)
+    return data[:start] + _file_digest(data) + data[stop:]
+
+
+def _file_digest(data: bytes) -> bytes:
+    """Return the digest of a file, computed with zeros where it stands."""
+    start, stop = _digest_span(data)
+    digest = hashlib.sha256(data[:start] + _NO_DIGEST + data[stop:]).hexdigest()
+    return digest[: len(_NO_DIGEST)].encode()
+
+
+def _digest_span(data: bytes) -> tuple[int, int]:
+    """Return where in the bytes of a file its digest stands; a footer is not compressed.
+
+    Raises:
+        ValueError: There is none.
+    """
+    found = _DIGEST_PLACE.search(data, data.rindex(_FILE_DIGEST))
+    if found is None:
+        message = "the file has no digest"
+        raise ValueError(message)
+    return found.span(1)
 
 
 def read_footer(medium: Medium, name: str, *, fresh: bool = False) -> Footer:
@@ -105,11 +142,36 @@ def read_whole(medium: Medium, name: str, *, fresh: bool = False) -> tuple[Foote
     """
     file, footer = _opened(medium, name, fresh=fresh)
     try:
-        rows = file.read(columns=list(SCHEMA.names)).cast(SCHEMA)
+        data = medium.paths([name])[0].read_bytes()
+        start, stop = _digest_span(data)
+        if data[start:stop] != _file_digest(data):
+            raise IntegrityError(
+                damaged_message(medium.where(name), "its bytes do not have the digest it was written with")
+            )
+        there = [field for field in SCHEMA if field.name in file.schema_arrow.names]
+        rows = file.read(columns=[field.name for field in there]).cast(pa.schema(there))
+        rows = widened(rows)
         rows.validate(full=True)  # Text that is no UTF-8 is read without complaint.
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise IntegrityError(damaged_message(medium.where(name), str(error))) from error
     return footer, rows
+
+
+def widened(rows: pa.Table) -> pa.Table:
+    """Return rows in ``SCHEMA``, with null in every column they lack.
+
+    Raises:
+        KeyError: They lack a column that may not be null.
+    """
+    columns = []
+    for field in SCHEMA:
+        if field.name in rows.column_names:
+            columns.append(rows.column(field.name))
+        elif field.nullable:
+            columns.append(pa.nulls(len(rows), field.type))
+        else:
+            raise KeyError(field.name)
+    return pa.table(columns, schema=SCHEMA)
 
 
 def _opened(medium: Medium, name: str, *, fresh: bool) -> tuple[pq.ParquetFile, Footer]:

@@ -349,4 +349,8 @@ def _origin(medium: Medium, text: str) -> str:
     if int(words[1]) > FORMAT_VERSION:
         message = f"{medium.uri} has ledger format {words[1]}, this release reads up to {FORMAT_VERSION}; upgrade"
         raise IntegrityError(message)
-    return rest.partition("\n")[0].strip() or _FORMAT_WORD
+    origin = rest.partition("\n")[0]
+    if (int(words[1]) == FORMAT_VERSION and text != f"{_FORMAT_WORD} {FORMAT_VERSION}\n{origin}\n") or not origin:
+        message = f"{where} is damaged (it is not what this ledger writes); restore it from a backup"
+        raise IntegrityError(message)
+    return origin

@@ -72,12 +72,12 @@ def _seal_once(medium: Medium, origin: str) -> Sealed | None:
     if new.leaves.num_rows == 0:
         return Sealed(newest.number, newest.checkpoint, 0, new.problems)
     table = pa.concat_tables([before, new.leaves])
-    made = leaves.made("sealed", table, record.size, frontier.extended(leaves.digests(new.leaves)))
-    medium.put_if_absent(made.file.name, leaves.encode(made))
-    checkpoint = Checkpoint(origin, made.file.size, made.frontier.root.hex())
+    grown = frontier.extended(leaves.digests(new.leaves))
+    own = leaves.write(medium, "sealed", table, record.size, grown)
+    checkpoint = Checkpoint(origin, grown.size, grown.root.hex())
     late = time.monotonic() - began > AWAKE_S
     if late or not checkpoints.put(medium, checkpoints.Numbered(newest.number + 1, checkpoint)):
-        medium.remove([made.file.name])
+        medium.remove([own.name])
         return None
     _remove_superseded(medium, newest.checkpoint)
     return Sealed(newest.number + 1, checkpoint, new.leaves.num_rows, new.problems)

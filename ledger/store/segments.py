@@ -32,7 +32,7 @@ ROWS: Final = 1_000_000
 
 _GROUP_ROWS: Final = 122_880
 _NAME: Final = re.compile(r"segments/month=(\d{4}-\d{2})/([0-9a-f]{24})-[0-9a-f]{8}\.parquet")
-_FORMAT: Final = b"dagster_ledger.format"
+_FORMAT: Final = b"ledger.format"
 _ORDER: Final = (("asset", "ascending"), ("ts", "ascending"), ("stream", "ascending"), ("seq", "ascending"))
 _TEXT: Final = [field.name for field in SCHEMA if pa.types.is_string(field.type)]
 _ENCODINGS: Final = {

@@ -63,9 +63,9 @@ def test_a_marker_of_another_kind_is_refused(store, directory, text, words):
         open_store(str(directory))
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/x", "http://host/x", "", "  ", "file://"])
+@pytest.mark.parametrize("uri", ["ftp://bucket/x", "http://host/x", "", "  ", "file://"])
 def test_a_place_of_an_unknown_kind_is_refused(uri):
-    with pytest.raises(ConfigurationError, match="neither a directory nor a file:// URI"):
+    with pytest.raises(ConfigurationError, match="neither a directory nor a file://, s3://, gs:// or az:// URI"):
         open_store(uri, create=True)
 
 
@@ -108,7 +108,8 @@ def test_an_altered_value_is_found_though_the_file_is_sound(store, directory):
     footer_of_the_honest_one = loose.encode(batch(value=2.0)).replace(
         batch(2.0).digest.encode(), batch().digest.encode()
     )
-    path.write_bytes(footer_of_the_honest_one)
+    assert loose.stamped(footer_of_the_honest_one) != footer_of_the_honest_one
+    path.write_bytes(loose.stamped(footer_of_the_honest_one))
     assert store.read().column("value").to_pylist() == [2.0]
     (problem,) = store.problems()
     assert "do not have its digest" in problem.what
