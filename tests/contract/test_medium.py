@@ -459,6 +459,16 @@ def test_a_missing_right_is_told(s3_uri, go_between, monkeypatch):
     assert medium.exists(NAME)
 
 
+def test_where_a_store_misses_a_name_the_others_are_removed_all_the_same(s3_uri, go_between, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", go_between.endpoint)
+    medium = ObjectMedium.of(s3_uri)
+    for name in ("loose/1", "loose/3"):
+        medium.put_if_absent(name, b"1")
+    go_between.trouble.append((404, b"<Error><Code>NoSuchKey</Code></Error>"))
+    medium.remove(["loose/1", "loose/2", "loose/3"])
+    assert medium.names("loose") == []
+
+
 def test_an_object_with_an_impossible_name_is_told(s3_uri, s3_endpoint):
     request(s3_endpoint, "PUT", s3_uri.removeprefix("s3:/") + "/loose//x", b"1")
     with pytest.raises(StoreError, match="has a name that no ledger makes: remove the object"):
