@@ -43,10 +43,12 @@ def events(
     from ledger.names import no_such
     from ledger.store.filter import select
 
-    for kind in kinds:
-        if kind not in KINDS:
-            raise click.BadParameter(no_such("event kind", kind, KINDS), param_hint="--kind")
     store = open_ledger(ledger_uri)
+    unheard = [kind for kind in kinds if kind not in KINDS]
+    known = KINDS.keys() | (store.view().names_in("kind") if unheard else set())  # A newer release may have written.
+    for kind in unheard:
+        if kind not in known:
+            raise click.BadParameter(no_such("event kind", kind, sorted(known)), param_hint="--kind")
     query, table, cursor = store.consult(
         lambda view: _seen(view, query_of(view, narrowed, kinds=kinds, streams=streams))
     )
