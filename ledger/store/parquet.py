@@ -97,9 +97,11 @@ class ParquetStore:
             if medium.holds_other_things():
                 message = f"{medium.uri} is neither empty nor a ledger; choose another place with --ledger"
                 raise ConfigurationError(message)
+            medium.check_writable()  # Before anything is left there that would make it a ledger.
             text = f"{_FORMAT_WORD} {FORMAT_VERSION}\n{_FORMAT_WORD}/{uuid.uuid4()}\n"
             medium.put_if_absent(verify.FORMAT_FILE, text.encode())
-        medium.check_writable()
+        else:
+            medium.check_writable()
         return cls.open(medium)
 
     @property
@@ -113,7 +115,7 @@ class ParquetStore:
             return
         name = loose.file_name(batch.stream, batch.number)
         made = self._medium.put_if_absent(name, loose.encode(batch))
-        if not made and loose.read_footer(self._medium, name, fresh=True).digest != batch.digest:
+        if not made and not self._holds(name, batch):
             self._heads.pop(batch.stream, None)
             raise ConflictError(conflict_message(batch))
         if len(self._heads) >= _HEADS_KEPT:
@@ -198,6 +200,13 @@ class ParquetStore:
     def medium(self) -> Medium:
         """What the ledger is kept on."""
         return self._medium
+
+    def _holds(self, name: str, batch: EventBatch) -> bool:
+        """Return whether a name that was taken already holds this very batch."""
+        try:
+            return loose.read_footer(self._medium, name, fresh=True).digest == batch.digest
+        except FileNotFoundError:  # It was compacted and removed a moment ago.
+            return self._is_sealed(batch)
 
     def _is_stored(self, batch: EventBatch) -> bool:
         """Return whether the batch is sealed already; raise where it does not continue its stream."""

@@ -7,6 +7,7 @@ Rules:
 - A sealer that slept between its two writes gives up, since what it knows may have been swept.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -68,7 +69,8 @@ def _seal_once(medium: Medium, origin: str) -> Sealed | None:
     known = index.covered_names() | frozenset(leaves.loose_names(before))
     fresh = [name for name in loose.listed(medium) if name not in known]
     new = _examined(medium, fresh, index)
-    medium.remove(new.redundant)
+    with contextlib.suppress(StoreError):  # A role that may not delete may still seal.
+        medium.remove(new.redundant)
     if new.leaves.num_rows == 0:
         return Sealed(newest.number, newest.checkpoint, 0, new.problems)
     table = pa.concat_tables([before, new.leaves])
@@ -79,7 +81,8 @@ def _seal_once(medium: Medium, origin: str) -> Sealed | None:
     if late or not checkpoints.put(medium, checkpoints.Numbered(newest.number + 1, checkpoint)):
         medium.remove([own.name])
         return None
-    _remove_superseded(medium, newest.checkpoint)
+    with contextlib.suppress(StoreError):  # The checkpoint is out; what is left over is swept another time.
+        _remove_superseded(medium, newest.checkpoint)
     return Sealed(newest.number + 1, checkpoint, new.leaves.num_rows, new.problems)
 
 
@@ -150,7 +153,8 @@ def _footers(medium: Medium, names: list[str]) -> tuple[dict[str, loose.Footer],
     """Return what each loose file says about itself, and what is wrong with those that cannot say it."""
     found: dict[str, loose.Footer] = {}
     problems: list[Problem] = []
-    medium.paths(names)  # All at once, where they have to be brought here.
+    with contextlib.suppress(FileNotFoundError):  # One of them was compacted meanwhile: it is met below.
+        medium.paths(names)  # All at once, where they have to be brought here.
     for name in names:
         try:
             found[name] = loose.read_footer(medium, name)

@@ -287,10 +287,10 @@ def _loose(audit: _Audit, record: Record, names: list[str]) -> None:
 def _loose_part(audit: _Audit, record: Record, names: list[str], present: frozenset[str]) -> None:
     footers: dict[str, loose.Footer] = {}
     tables: list[pa.Table] = []
-    audit.medium.paths(names, fresh=True)
+    fresh = not _brought(audit.medium, names)
     for name in names:
         try:
-            footer, rows = loose.read_whole(audit.medium, name)
+            footer, rows = loose.read_whole(audit.medium, name, fresh=fresh)
         except IntegrityError as error:
             audit.found(name, str(error))
             continue
@@ -319,6 +319,15 @@ def _loose_part(audit: _Audit, record: Record, names: list[str], present: frozen
     audit.events += events.num_rows
     for name, footer in footers.items():
         _judge_loose(audit, record, name, footer, digests, sealed, present)
+
+
+def _brought(medium: Medium, names: list[str]) -> bool:
+    """Bring files here all at once; return whether that could be done: one of them may just have been replaced."""
+    try:
+        medium.paths(names, fresh=True)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _judge_loose(
