@@ -248,7 +248,7 @@ def _read(medium: Medium) -> _Log:
             message = f"{medium.where(commit_name(version))} is missing; {_remedy(medium)}"
             raise IntegrityError(message)
         try:
-            for line in _lines(path):
+            for line in _lines(path) or [b""]:  # An empty commit is none.
                 log.apply(json.loads(line))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             message = f"{medium.where(name)} is no commit of an export ({error}); {_remedy(medium)}"
