@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from ledger_cli.export import export
 from ledger_cli.options import format_option, ledger_option, open_ledger
 from ledger_cli.sealing import checkpoint, compact, proof, seal, verify
 
@@ -13,7 +14,7 @@ def ledger() -> None:
     """Look after the ledger: size, seal, compaction, and runs that were killed."""
 
 
-for command in (seal, checkpoint, verify, proof, compact):
+for command in (seal, checkpoint, verify, proof, compact, export):
     ledger.add_command(command)
 
 

@@ -53,6 +53,9 @@ class DirectoryMedium:
         with files.explained("read the ledger at", top):
             if not top.is_dir():
                 return []
+            if not directory and not recursive:
+                files_there = (entry.name for entry in os.scandir(top) if entry.is_file())
+                return sorted(name for name in files_there if not name.startswith("."))
             if not recursive:
                 # 6x faster than iterdir, and a ledger may have 100,000 names here; directories end in no suffix.
                 found = (name for name in os.listdir(top) if not name.startswith("."))  # noqa: PTH208

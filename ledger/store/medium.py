@@ -34,7 +34,10 @@ class Medium(Protocol):
         """Return whether a name is there."""
 
     def names(self, directory: str, *, recursive: bool = False) -> list[str]:
-        """Return the full names below a directory, sorted; files that are still being written are not among them."""
+        """Return the full names below a directory, sorted; files that are still being written are not among them.
+
+        With an empty directory, not recursive, these are the files that lie in no directory.
+        """
 
     def read(self, name: str) -> bytes:
         """Return the content of a name.

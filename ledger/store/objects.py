@@ -234,12 +234,13 @@ class ObjectMedium:
             if recursive:
                 found = self._store.list(directory).collect()
             else:
-                found = self._store.list_with_delimiter(directory)["objects"]
+                found = self._store.list_with_delimiter(directory or None)["objects"]
         # Consoles of object stores make an object for a directory; it is called like the directory itself.
         objects = {
             meta["path"]: meta
             for meta in found
-            if meta["path"].startswith(f"{directory}/") and not meta["path"].rpartition("/")[2].startswith(".")
+            if meta["path"].startswith(f"{directory}/" if directory else "")
+            and not meta["path"].rpartition("/")[2].startswith(".")
         }
         self._listings[directory, recursive] = _Listing(at_s, objects)
         self._prune(directory, recursive=recursive, objects=objects, before_s=began_s - _NEW_S)

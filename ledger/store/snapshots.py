@@ -2,8 +2,8 @@
 
 Rules:
 - A snapshot is a cache: it may be removed at any time, and one that is damaged is as good as none.
-- Its name says which checkpoint it covers, which code made it, and the digest of its bytes; so nothing has to be
-  believed, and snapshots of two releases lie side by side.
+- Its name says which checkpoint it covers, which code made it, and the digest of both and its bytes; so nothing has to
+  be believed, and snapshots of two releases lie side by side.
 - A ledger that cannot be written is replayed from zero each time.
 """
 
@@ -41,9 +41,9 @@ def keep(medium: Medium, table: str, code: str, covers: Checkpoint, rows: pa.Tab
     with pa.ipc.new_file(sink, rows.schema, options=options) as writer:
         writer.write_table(rows)
     data = sink.getvalue().to_pybytes()
-    digest = hashlib.sha256(data).hexdigest()[:32]
+    key = f"{DIRECTORY}/{table}-{code}-{covers.size:012d}-{covers.root[:16]}"
     with contextlib.suppress(StoreError):
-        medium.put_if_absent(f"{DIRECTORY}/{table}-{code}-{covers.size:012d}-{covers.root[:16]}-{digest}.arrow", data)
+        medium.put_if_absent(f"{key}-{_digest(key, data)}.arrow", data)
         old = _listed(medium, table, code)[:-KEPT]
         medium.remove(name for _, _, name in old)
 
@@ -57,7 +57,7 @@ def newest(medium: Medium, table: str, code: str, known: Collection[Checkpoint])
             continue
         with contextlib.suppress(FileNotFoundError, StoreError, pa.ArrowException, OSError):
             data = medium.read(name)
-            if hashlib.sha256(data).hexdigest()[:32] == name[-38:-6]:
+            if _is_right(name, data):
                 return covers, pa.ipc.open_file(pa.BufferReader(data)).read_all()
     return None
 
@@ -68,9 +68,20 @@ def is_whole(medium: Medium, name: str) -> bool:
     if match is None:
         return False
     try:
-        return hashlib.sha256(medium.read(name)).hexdigest()[:32] == match[5]
+        return _is_right(name, medium.read(name))
     except FileNotFoundError:
         return True
+
+
+def _is_right(name: str, data: bytes) -> bool:
+    """Return whether the bytes are those that were kept under this name."""
+    key, _, rest = name.rpartition("-")
+    return rest == f"{_digest(key, data)}.arrow"
+
+
+def _digest(key: str, data: bytes) -> str:
+    """Return the digest of a snapshot: over what it is a snapshot of, too, so that it cannot pass for another one."""
+    return hashlib.sha256(key.encode() + b"\0" + data).hexdigest()[:32]
 
 
 def _listed(medium: Medium, table: str, code: str) -> list[tuple[int, str, str]]:

@@ -97,9 +97,10 @@ def verify(medium: Medium, origin: str, *, expected: Checkpoint | None = None, s
 def _all_names(medium: Medium) -> list[str]:
     """Return every file of the ledger but the one that says what it is."""
     directories = (loose.DIRECTORY, leaves.DIRECTORY, checkpoints.DIRECTORY, records.DIRECTORY, segments.DIRECTORY)
-    return [
+    below = [
         name for directory in (*directories, snapshots.DIRECTORY) for name in medium.names(directory, recursive=True)
     ]
+    return below + [name for name in medium.names("") if name != FORMAT_FILE]
 
 
 def _record(audit: _Audit) -> Record:
