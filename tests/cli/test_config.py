@@ -126,7 +126,7 @@ defs = dg.Definitions(assets=[counts])
 """
 
 
-def test_a_run_obeys_its_overrides_logs_them_tags_them_and_records_where_they_came_from(project):
+def test_a_run_obeys_its_overrides_logs_them_tags_them_and_records_where_they_came_from(project, command):
     (project / "place.py").write_text(LOCATION)
     done = program(
         "run", "-m", "place", "--env", "prod", "--set", "timeout_seconds=77", "--format", "json", "-v",
@@ -143,12 +143,10 @@ def test_a_run_obeys_its_overrides_logs_them_tags_them_and_records_where_they_ca
     assert configuration["sources"]["heartbeat_s"] == "$DAGSTER_LEDGER_HEARTBEAT_S"
     assert "configuration override: timeout_seconds = 77.0 from --set" in done.stderr
     assert "hush" not in done.stderr + done.stdout
-    shown = program("show", "latest").stdout
+    shown = command("show", "latest", ledger=None).out
     assert "override timeout_seconds = 77.0 (--set)" in shown
     assert "override heartbeat_s = 9.0 ($DAGSTER_LEDGER_HEARTBEAT_S)" in shown
-    events = [
-        json.loads(line) for line in program("events", "--kind", "run_started", "--format", "json").stdout.splitlines()
-    ]
-    tags = events[0]["fields"]["tags"]
+    started = command("events", "--kind", "run_started", "--format", "json", ledger=None)
+    tags = started.json["fields"]["tags"]
     assert tags["dagster_ledger/env"] == "prod"
     assert json.loads(tags["dagster_ledger/overrides"]) == {"timeout_seconds": {"value": 77, "source": "--set"}}

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from ledger.dagster.launch import Launch, execute
 from ledger.events import AlertRaised, NoticeFailed, NoticeSent, asset_stream
 from ledger.events.codec import from_table
 from ledger.service.recorder import StreamRecorder
@@ -167,10 +168,11 @@ defs = track_definitions(
 """
 
 
-def test_a_closed_gate_is_told_refuses_what_comes_after_and_can_be_overridden(command, webhook, tmp_path):
-    (tmp_path / "place.py").write_text(GATED)
-    (tmp_path / "pyproject.toml").write_text('[tool.dagster]\nmodule_name = "place"\n')
-    run = ("run", "--executor", "in_process", "-q")
+def test_a_closed_gate_is_told_refuses_what_comes_after_and_can_be_overridden(
+    command, webhook, tmp_path, place, monkeypatch
+):
+    (tmp_path / "gated.py").write_text(GATED)
+    run = ("run", "-m", "gated", "--executor", "in_process", "-q")
     blocked = command(*run, "--job", "good", "--set", "match_rate_threshold=0.9")
     assert blocked.code == 1
     assert "not made" in blocked.out
@@ -183,6 +185,10 @@ def test_a_closed_gate_is_told_refuses_what_comes_after_and_can_be_overridden(co
     assert "closed     first  match_rate_gate" in command("gate", "list", "--closed").out
     assert command("gate", "override", "first", "--reason", "agreed", "--owner", "data", "--for", "1h").code == 0
     assert "overridden first" in command("gate", "list").out
-    assert command(*run, "--asset", "second").code == 0
-    assert command(*run, "--job", "good").code == 0
+    # The same runs again, without processes of their own.
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / ".dagster_home"))
+    monkeypatch.setenv("DAGSTER_LEDGER_URI", str(place))
+    assert execute(Launch(module="gated", assets=("second",), executor="in_process")).success
+    assert execute(Launch(module="gated", job="good", executor="in_process")).success
     assert "open       first" in command("gate", "list").out

@@ -1,8 +1,8 @@
 """``run`` as a shell sees it: real Dagster runs in processes of their own."""
 
-import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -21,6 +21,7 @@ LOCATION = '''
 
 import os
 import signal
+from pathlib import Path
 
 import dagster as dg
 
@@ -29,21 +30,27 @@ from ledger.dagster import current_span, track_definitions
 
 @dg.asset
 def first():
+    with Path("made").open("a") as made:
+        made.write("first ")
     span = current_span()
     span.rows(rows_in=10, rows_out=10)
     span.measure("match_rate", 0.8)
-    span.progress(5, 10, eta_s=1.0)
-
-
-@dg.asset(deps=[first])
-def second():
-    return dg.MaterializeResult(metadata={"dagster/row_count": 7})
+    return 1
 
 
 @dg.asset
-def broken():
+def fragile(first):
     current_span().context(row_range="100-200")
-    raise ValueError("row 117 has no name")
+    if not Path("repaired").exists():
+        raise ValueError("row 117 has no name")
+    current_span().measure("match_rate", 0.9)
+    current_span().progress(5, 10, eta_s=1.0)
+    return first
+
+
+@dg.asset(deps=[fragile])
+def last():
+    return dg.MaterializeResult(metadata={"dagster/row_count": 7})
 
 
 @dg.asset
@@ -66,29 +73,33 @@ def fills():
 
 @dg.asset(partitions_def=dg.StaticPartitionsDefinition(["us", "eu"]))
 def by_region():
-    current_span().rows(rows_out=3)
+    current_span().measure("match_rate", 0.8)
 
 
 defs = track_definitions(
     dg.Definitions(
-        assets=[first, second, broken, killed, waits, fills, by_region],
+        assets=[first, fragile, last, killed, waits, fills, by_region],
         jobs=[
-            dg.define_asset_job("good", selection=["first", "second"]),
+            dg.define_asset_job("line", selection=["first", "fragile", "last"]),
             dg.define_asset_job("regions", selection=["by_region"]),
-            dg.define_asset_job("bad", selection=["broken", "first"]),
         ],
     )
 )
 '''
 
 
+def written(place: Path) -> Path:
+    """Make a directory a project whose pyproject.toml names its code location."""
+    (place / "place.py").write_text(LOCATION)
+    (place / "pyproject.toml").write_text('[tool.dagster]\nmodule_name = "place"\n')
+    return place
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch) -> Path:
-    """A project whose pyproject.toml names its code location, as the working directory."""
-    (tmp_path / "place.py").write_text(LOCATION)
-    (tmp_path / "pyproject.toml").write_text('[tool.dagster]\nmodule_name = "place"\n')
+    """A project as the working directory."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    return written(tmp_path)
 
 
 def recorded(project: Path, *kinds: type) -> list:
@@ -96,91 +107,99 @@ def recorded(project: Path, *kinds: type) -> list:
     return [event for event in entries if isinstance(event, kinds)]
 
 
-def test_a_job_is_run_recorded_and_shown(project):
-    done = program("run", "--job", "good", "--executor", "in_process", "--tag", "team=data")
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert "of good: success" in lines[0]
-    first, second = (next(line for line in lines if line.startswith(name)) for name in ("first ", "second "))
-    assert "0.8000" in first
-    assert "7" in second.split()
-    assert "started   first" in done.stderr
-    assert "finished  second" in done.stderr
-    (started,) = recorded(project, RunStarted)
-    assert started.launcher == "cli"
-    assert started.tags["team"] == "data"
-    assert [event.status for event in recorded(project, RunFinished)] == ["success"]
-    assert (project / ".dagster_home").is_dir()
+@pytest.fixture(scope="module")
+def recovered(tmp_path_factory):
+    """A project whose job failed, was repaired and executed again from there, and what both commands said."""
+    place = written(tmp_path_factory.mktemp("recovered"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        failed = program("run", "--job", "line", "--executor", "in_process", "--tag", "team=data")
+        (place / "repaired").touch()
+        again = program("run", "--from-failure", "latest", "--executor", "in_process")
+    return place, failed, again
 
 
-def test_several_runs_are_processes_of_their_own_and_are_summed_up(project):
-    done = program("run", "--asset", "first", "--runs", "2", "--executor", "in_process", "--format", "json", "-q")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    rows = {(row["asset"], row["metric"]): row for row in json.loads(done.stdout)}
-    assert rows["first", "match_rate"]["runs"] == 2
-    duration = rows["first", "duration_s"]
-    assert duration["minimum"] <= duration["median"] <= duration["maximum"]
-    assert len({event.pid for event in recorded(project, AssetStarted)}) == 2
-
-
-def test_a_failing_run_says_why_keeps_the_context_and_leaves_with_1(project):
-    done = program("run", "--job", "bad", "--executor", "in_process")
+@pytest.mark.xdist_group("recovered")
+def test_a_failing_run_says_why_keeps_the_context_and_leaves_with_1(recovered):
+    project, done, _ = recovered
     assert done.returncode == 1
-    assert "dagster-ledger: broken: ValueError: row 117 has no name" in done.stderr
+    assert "dagster-ledger: fragile: ValueError: row 117 has no name" in done.stderr
     (log,) = [line.removeprefix("Dagster's log: ") for line in done.stderr.splitlines() if "Dagster's log" in line]
     assert "row 117 has no name" in Path(log).read_text()
     assert "row_range: 100-200" in done.stdout
     (failed,) = recorded(project, AssetFailed)
     assert failed.context["row_range"] == "100-200"
     assert failed.context["log"] == log
-    assert [event.asset for event in recorded(project, AssetFinished)] == ["first"]
+    assert [event.asset for event in recorded(project, AssetFinished) if event.run_id == failed.run_id] == ["first"]
 
 
-def test_one_partition_is_run_and_a_wrong_one_is_refused(project):
-    done = program("run", "--job", "regions", "--partition", "eu", "--executor", "in_process", "--format", "json")
+@pytest.mark.xdist_group("recovered")
+def test_a_job_is_run_recorded_and_shown(recovered):
+    project, _, done = recovered
     assert done.returncode == 0, done.stderr
-    assert [row["partition"] for row in json.loads(done.stdout)["assets"]] == ["eu"]
-    refused = program("run", "--job", "regions", "--partition", "uk", "-q")
-    assert refused.returncode == 2
-    assert "'uk'" in refused.stderr
-    assert len(recorded(project, RunStarted)) == 1
+    lines = done.stdout.splitlines()
+    assert "of line: success" in lines[0]
+    fragile, last = (next(line for line in lines if line.startswith(name)) for name in ("fragile ", "last "))
+    assert "0.9000" in fragile
+    assert "7" in last.split()
+    assert "started   fragile" in done.stderr
+    assert "finished  last" in done.stderr
+    first, second = recorded(project, RunStarted)
+    assert (first.launcher, second.launcher) == ("cli", "cli")
+    assert first.tags["team"] == "data"
+    assert [event.status for event in recorded(project, RunFinished)] == ["failed", "success"]
+    assert (project / ".dagster_home").is_dir()
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("--job", "goood"), "there is no job 'goood'; did you mean 'good'?"),
-        (("--asset", "frist"), "there is no asset 'frist'; did you mean 'first'?"),
-        (("-m", "nowhere"), "code location 'nowhere' cannot be imported"),
-    ],
-)
-def test_a_wrong_name_is_refused_with_code_2_and_nothing_is_recorded(project, words, sentence):
-    done = program("run", *words)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert done.stdout == ""
+@pytest.mark.xdist_group("recovered")
+def test_a_failed_run_is_executed_again_from_where_it_failed(recovered, command, monkeypatch):
+    project, _, again = recovered
+    assert again.returncode == 0, again.stderr
+    run_id = recorded(project, RunStarted)[-1].run_id
+    made = [event.asset for event in recorded(project, AssetFinished) if event.run_id == run_id]
+    assert made == ["fragile", "last"]
+    assert (project / "made").read_text() == "first "
+    monkeypatch.chdir(project)
+    nothing = command("run", "--from-failure", "latest", "-q", ledger=project / ".ledger")
+    assert nothing.code == 2
+    assert "succeeded, so there is nothing to execute again" in nothing.err
+
+
+def test_several_runs_of_a_partition_are_processes_of_their_own_and_are_summed_up(project, command):
+    wanted = ("--job", "regions", "--partition", "eu", "--runs", "2", "--executor", "in_process")
+    done = command("run", *wanted, "--format", "json", "-q", ledger=None)
+    assert done.code == 0, done.err
+    assert done.err == ""
+    rows = {(row["asset"], row["metric"]): row for row in done.json}
+    assert rows["by_region", "match_rate"]["runs"] == 2
+    duration = rows["by_region", "duration_s"]
+    assert duration["minimum"] <= duration["median"] <= duration["maximum"]
+    assert len({event.pid for event in recorded(project, AssetStarted)} | {os.getpid()}) == 3
+    story = command("show", "latest", "--format", "json", ledger=None).json
+    assert [row["partition"] for row in story["assets"]] == ["eu"]
+
+
+def test_a_wrong_name_is_refused_with_code_2_and_nothing_is_recorded(project, command):
+    done = command("run", "--job", "regions", "--partition", "uk", ledger=None)
+    assert done.code == 2
+    assert "there is no partition 'uk'" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert done.out == ""
     assert open_store(str(project / ".ledger")).stats().events == 0
 
 
-def test_a_step_killed_by_the_kernel_is_lost_and_the_run_failed(project):
-    done = program("run", "--asset", "killed", "--executor", "multiprocess", "--format", "json")
-    assert done.returncode == 1
-    assert "lost: killed of run" in done.stderr
-    story = json.loads(done.stdout)
-    assert story["run"]["status"] == "failed"
-    assert [row["status"] for row in story["assets"]] == ["lost"]
-    assert story["endings"][0]["context"]["step_key"] == "killed"
+def test_of_steps_in_processes_of_their_own_one_killed_by_the_kernel_is_lost_and_the_run_failed(project, command):
+    wanted = ("--asset", "first", "--asset", "killed", "--executor", "multiprocess")
+    done = command("run", *wanted, "--format", "json", ledger=None)
+    assert done.code == 1
+    assert "lost: killed of run" in done.err
+    assert done.json["run"]["status"] == "failed"
+    assert {row["asset"]: row["status"] for row in done.json["assets"]} == {"first": "success", "killed": "lost"}
+    assert done.json["endings"][0]["context"]["step_key"] == "killed"
+    assert len({event.pid for event in recorded(project, AssetStarted)}) == 2
 
 
-def test_a_run_killed_as_a_whole_is_closed_at_the_next_run(project):
-    done = program("run", "--asset", "killed", "--executor", "in_process")
-    assert done.returncode == 1
-    assert "the process of the run was killed by SIGKILL before it could say why" in done.stderr
-    (lost,) = recorded(project, AssetLost)
-    assert "is gone and did not say how it ended" in lost.reason
-    # The same, but nobody is left to close it: what the next run finds.
+def test_a_run_killed_as_a_whole_is_closed_by_whoever_is_left_or_at_the_next_run(project, command):
     fifo = project / "fifo"
     os.mkfifo(fifo)
     running = subprocess.Popen(
@@ -193,12 +212,20 @@ def test_a_run_killed_as_a_whole_is_closed_at_the_next_run(project):
         pass
     running.kill()
     running.communicate()
-    (pid,) = [event.pid for event in recorded(project, AssetStarted) if event.asset == "waits"]
+    (pid,) = [event.pid for event in recorded(project, AssetStarted)]
+    process = os.pidfd_open(pid)
     os.kill(pid, signal.SIGKILL)
-    again = program("run", "--asset", "first", "--executor", "in_process")
-    assert again.returncode == 0, again.stderr
-    assert "lost: waits of run" in again.stderr
-    assert [event.asset for event in recorded(project, AssetLost)] == ["killed", "waits"]
+    select.select([process], [], [])  # Readable once the process is dead.
+    os.close(process)
+    # Nobody was left to close that one; of this one only the process of the run is killed.
+    done = command("run", "--asset", "killed", "--executor", "in_process", ledger=None)
+    assert done.code == 1
+    assert "lost: waits of run" in done.err
+    assert "lost: killed of run" in done.err
+    assert "the process of the run was killed by SIGKILL before it could say why" in done.err
+    lost = recorded(project, AssetLost)
+    assert [event.asset for event in lost] == ["waits", "killed"]
+    assert all("is gone and did not say how it ended" in event.reason for event in lost)
 
 
 def test_an_interrupted_run_is_canceled_with_code_130_and_bars_are_drawn_on_a_terminal(project):
@@ -259,53 +286,3 @@ def _drain(descriptor: int) -> bytes:
         if not part:
             return found
         found += part
-
-
-RECOVERING = """
-from pathlib import Path
-
-import dagster as dg
-
-from ledger.dagster import track_definitions
-
-
-@dg.asset
-def slow():
-    with Path("made").open("a") as made:
-        made.write("slow ")
-    return 1
-
-
-@dg.asset
-def fragile(slow):
-    if not Path("repaired").exists():
-        raise ValueError("the disk is upside down")
-    return slow
-
-
-@dg.asset
-def last(fragile):
-    return fragile
-
-
-defs = track_definitions(
-    dg.Definitions(assets=[slow, fragile, last], jobs=[dg.define_asset_job("line", selection="*")])
-)
-"""
-
-
-def test_a_failed_run_is_executed_again_from_where_it_failed(project):
-    (project / "place.py").write_text(RECOVERING)
-    failed = program("run", "--job", "line", "--executor", "in_process", "-q")
-    assert failed.returncode == 1
-    (project / "repaired").touch()
-    again = program("run", "--from-failure", "latest", "--executor", "in_process", "-q", "--format", "json")
-    assert again.returncode == 0, again.stderr
-    assert {row["asset"]: row["status"] for row in json.loads(again.stdout)["assets"]} == {
-        "fragile": "success",
-        "last": "success",
-    }
-    assert (project / "made").read_text() == "slow "
-    nothing = program("run", "--from-failure", "latest", "-q")
-    assert nothing.returncode == 2
-    assert "succeeded, so there is nothing to execute again" in nothing.stderr
