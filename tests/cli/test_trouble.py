@@ -91,7 +91,7 @@ def test_a_read_only_ledger_can_be_read_and_a_run_into_it_is_refused(recorded, p
     assert program_read_only("show", "latest").returncode == 0
     looked = program_read_only("doctor")
     assert looked.returncode == 0
-    assert "cannot be written" in looked.stdout
+    assert "runs will not be recorded: " in looked.stdout
     refused = program_read_only("run", "-m", "anything")
     assert refused.returncode == 5
     assert "the file system is read-only" in refused.stderr
@@ -103,12 +103,12 @@ FULL = """
 set -eu
 mount -t tmpfs -o size=2m tmpfs "$1"
 cp -r "$2/." "$1"
-cat /dev/zero > "$1/filler" 2> /dev/null || true
+cat /dev/zero > "$1/.filler" 2> /dev/null || true
 status=0
 "$3" -m ledger_cli.main ledger reconcile --ledger "$1" 2>&1 || status=$?
 echo "status $status"
 "$3" -m ledger_cli.main doctor --ledger "$1" | grep -c "every digest is right"
-rm "$1/filler"
+rm "$1/.filler"
 "$3" -m ledger_cli.main ledger reconcile --ledger "$1"
 """
 

@@ -101,9 +101,9 @@ def test_a_ledger_of_another_format_is_a_failure_of_integrity(place, marker, wor
 
 
 def test_a_place_that_cannot_hold_a_ledger_is_a_failure_of_configuration(place):
-    ((state, said, cause),) = found("ledger", "s3://bucket/x")
+    ((state, said, cause),) = found("ledger", "ftp://host/x")
     assert (state, cause) == ("fail", "configuration")
-    assert "neither a directory nor a file:// URI" in said
+    assert "is neither a directory nor a file://, s3://, gs:// or az:// URI" in said
 
 
 def test_a_place_below_a_file_is_told_and_not_raised(place):
