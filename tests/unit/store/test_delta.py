@@ -1,0 +1,645 @@
+"""The Delta log over segments: other engines read what the ledger reads, and exporters do not hinder each other."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from deltalake import CommitProperties, DeltaTable, QueryBuilder
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import RemoveAction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.errors import IntegrityError, StoreError
+from ledger.events import AssetFinished, MetricMeasured
+from ledger.events.batch import freeze
+from ledger.events.schema import SCHEMA
+from ledger.store import delta, files, open_store
+from ledger.store.delta import DeltaExport
+from ledger.store.records import Segment
+from tests.contract.conftest import KEY, SECRET, address, make_bucket, set_environment, start_s3
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+ORDER = [("ts", "ascending"), ("stream", "ascending"), ("seq", "ascending")]
+
+
+def batch(stream="run/r", value=1.0, after=None, days=0.0, count=3):
+    ts = NOW + timedelta(days=days, microseconds=999)
+    measured = [MetricMeasured(asset="a", metric="m", value=value + place, unit="s") for place in range(count)]
+    finished = AssetFinished(asset="ä/b", partition="2026-03-01", peak_method="vmhwm", sample_hz=10.0)
+    events = [(ts + timedelta(microseconds=place), event) for place, event in enumerate([*measured, finished])]
+    return freeze(stream, events, after=after)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return open_store(str(tmp_path / "ledger"), create=True)
+
+
+@pytest.fixture
+def table(store):
+    return str(Path(store.uri) / "segments")
+
+
+def compacted(store, **batches):
+    store.append(batch(**batches))
+    store.compact(grace_s=0.0)
+
+
+def log_names(store):
+    return sorted(path.name for path in (Path(store.uri) / delta.DIRECTORY).glob("*"))
+
+
+def actions(store, version):
+    text = (Path(store.uri) / delta.commit_name(version)).read_text()
+    return [next(iter(json.loads(line).items())) for line in text.splitlines()]
+
+
+def by_deltalake(table):
+    return DeltaTable(table).to_pyarrow_table()
+
+
+def by_arrow_dataset(table):
+    return DeltaTable(table).to_pyarrow_dataset().to_table()
+
+
+def by_datafusion(table):
+    return pa.table(QueryBuilder().register("events", DeltaTable(table)).execute("SELECT * FROM events").read_all())
+
+
+def by_duckdb_over_files(table):
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        files = [unquote(file) for file in DeltaTable(table).file_uris()]
+        sql = "SELECT * FROM read_parquet(?, hive_partitioning := true, hive_types := {'month': VARCHAR})"
+        return connection.sql(sql, params=[files]).to_arrow_table()
+
+
+def by_duckdb_over_arrow(table):
+    dataset = DeltaTable(table).to_pyarrow_dataset()
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection.register("events", dataset).sql("SELECT * FROM events").to_arrow_table()
+
+
+def by_polars(table):
+    return pl.scan_delta(table).collect().to_arrow()
+
+
+ENGINES = [by_deltalake, by_arrow_dataset, by_datafusion, by_duckdb_over_files, by_duckdb_over_arrow, by_polars]
+
+
+def in_order(rows):
+    """Return rows as the ledger has them, and the month of each."""
+    wanted = pa.schema([*SCHEMA, pa.field("month", pa.string())])
+    return rows.select(wanted.names).cast(wanted).sort_by(ORDER).combine_chunks()
+
+
+def with_month(rows):
+    """Return rows of the ledger with the month their append began in, which is where they lie."""
+    first = rows.group_by(["stream", "batch"]).aggregate([("ts", "min")])
+    began = {(row["stream"], row["batch"]): row["ts_min"] for row in first.to_pylist()}
+    keys = zip(rows.column("stream").to_pylist(), rows.column("batch").to_pylist(), strict=True)
+    return rows.append_column("month", pa.array([began[key].strftime("%Y-%m") for key in keys], pa.string()))
+
+
+def assert_every_engine_reads_the_ledger(store, table):
+    told = in_order(with_month(store.read()))
+    for engine in ENGINES:
+        assert in_order(engine(table)).equals(told), engine.__name__
+
+
+def test_a_ledger_without_segments_is_an_empty_table(store, table):
+    assert delta.export(store.medium) == DeltaExport(0, 0, 0, 0, 0, unchanged=False)
+    assert delta.export(store.medium) == DeltaExport(0, 0, 0, 0, 0, unchanged=True)
+    read = by_deltalake(table)
+    assert read.num_rows == 0
+    assert read.schema.names == [*SCHEMA.names, "month"]
+    others = [by_arrow_dataset, by_datafusion, by_polars]
+    assert [engine(table).shape for engine in others] == [(0, len(SCHEMA) + 1)] * len(others)
+
+
+def test_every_engine_reads_what_the_ledger_reads(store, table):
+    for number, days in enumerate((0, 40, 40, 75)):
+        store.append(batch(stream=f"run/{number}", value=number, days=days))
+    store.compact(grace_s=0.0)
+    assert delta.export(store.medium) == DeltaExport(0, 3, 0, 3, 4, unchanged=False)
+    assert_every_engine_reads_the_ledger(store, table)
+    assert store.problems() == []
+
+
+def test_a_path_with_blanks_and_umlauts_is_read_by_all_but_polars(tmp_path):
+    """Polars 2.1 looks for the escaped path; docs/engines.md says so."""
+    store = open_store(str(tmp_path / "ein Länder 100%"), create=True)
+    compacted(store)
+    delta.export(store.medium)
+    told = in_order(with_month(store.read()))
+    table = str(Path(store.uri) / "segments")
+    for engine in ENGINES:
+        if engine is not by_polars:
+            assert in_order(engine(table)).equals(told), engine.__name__
+    with pytest.raises(FileNotFoundError):
+        by_polars(table)
+
+
+def test_types_and_required_columns_are_those_of_the_ledger(store, table):
+    compacted(store)
+    delta.export(store.medium)
+    read = by_deltalake(table).schema
+    assert pa.schema([*SCHEMA, pa.field("month", pa.string(), nullable=False)]).equals(read)
+
+
+def test_appends_that_are_not_compacted_are_not_in_the_table(store, table):
+    compacted(store)
+    store.append(batch(stream="run/later"))
+    assert delta.export(store.medium).appends == 1
+    assert set(by_deltalake(table).column("stream").to_pylist()) == {"run/r"}
+
+
+def test_an_export_again_writes_nothing(store, table):
+    compacted(store)
+    done = delta.export(store.medium)
+    before = log_names(store)
+    for _ in range(3):
+        again = delta.export(open_store(store.uri).medium)
+        assert (again.unchanged, again.version, again.files) == (True, done.version, 1)
+    assert log_names(store) == before == ["0" * 20 + ".json"]
+
+
+def test_a_later_export_has_the_later_events_and_one_version_more(store, table):
+    last = None
+    for number in range(3):
+        last = batch(after=last, value=number, days=number)
+        store.append(last)
+        store.compact(grace_s=3600.0)
+        done = delta.export(store.medium)
+        assert (done.version, done.added, done.removed, done.files) == (number, 1, 0, number + 1)
+        assert_every_engine_reads_the_ledger(store, table)
+    history = DeltaTable(table).history()
+    assert [entry["operationParameters"]["appends"] for entry in history] == ["3", "2", "1"]
+    assert DeltaTable(table).transaction_version("dagster-ledger") == 3
+    for version in range(3):
+        assert DeltaTable(table, version=version).to_pyarrow_table().num_rows == 4 * (version + 1)
+
+
+def test_merged_segments_are_exchanged_in_one_version_and_no_event_is_there_twice(store, table):
+    last = None
+    for day in range(3):
+        last = batch(after=last, value=day, days=day)
+        store.append(last)
+        store.compact(grace_s=0.0)
+        delta.export(store.medium)
+    compacted(store, stream="run/later", days=45)
+    done = delta.export(store.medium)
+    assert (done.version, done.added, done.removed, done.files) == (3, 2, 3, 2)
+    assert_every_engine_reads_the_ledger(store, table)
+    pairs = by_deltalake(table).select(["stream", "seq"]).to_pydict()
+    assert set(Counter(zip(*pairs.values(), strict=True)).values()) == {1}
+
+
+def test_only_new_events_are_told_as_a_change_of_the_data(store):
+    last = None
+    for day in range(3):
+        last = batch(after=last, value=day, days=day)
+        store.append(last)
+        store.compact(grace_s=0.0)
+    delta.export(store.medium)
+    compacted(store, stream="run/later", days=45)
+    delta.export(store.medium)
+    told = [(kind, entry["partitionValues"]["month"], entry["dataChange"]) for kind, entry in actions(store, 1)[2:]]
+    assert sorted(told) == [("add", "2026-03", False), ("add", "2026-04", True), *[("remove", "2026-03", False)] * 3]
+
+
+def test_an_earlier_version_is_there_as_long_as_its_files_are(store, table):
+    last = batch()
+    store.append(last)
+    store.compact(grace_s=3600.0)
+    delta.export(store.medium)
+    old = in_order(with_month(store.read()))
+    store.append(batch(after=last, value=7.0, days=1))
+    store.append(batch(stream="run/later", days=45))
+    store.compact(grace_s=3600.0)
+    done = delta.export(store.medium)
+    assert done.removed == 1
+    assert in_order(DeltaTable(table, version=0).to_pyarrow_table()).equals(old)
+    for record in (Path(store.uri) / "records").iterdir():
+        os.utime(record, (0, 0))
+    assert store.compact(grace_s=3600.0).removed > 0
+    assert_every_engine_reads_the_ledger(store, table)
+    with pytest.raises(FileNotFoundError):
+        DeltaTable(table, version=0).to_pyarrow_table()
+
+
+def test_an_export_after_a_compaction_heals_a_log_whose_files_are_gone(store, table):
+    first = batch()
+    store.append(first)
+    store.compact(grace_s=0.0)
+    delta.export(store.medium)
+    store.append(batch(after=first))
+    compacted(store, stream="run/later", days=45)
+    with pytest.raises(FileNotFoundError):
+        by_deltalake(table)
+    delta.export(store.medium)
+    assert_every_engine_reads_the_ledger(store, table)
+
+
+def test_nobody_copies_or_touches_a_segment(store, table):
+    compacted(store)
+    before = {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in Path(table).rglob("*.parquet")}
+    delta.export(store.medium)
+    assert {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in Path(table).rglob("*.parquet")} == before
+
+
+def test_a_ledger_that_was_moved_is_read_where_it_is(store, table, tmp_path):
+    compacted(store)
+    delta.export(store.medium)
+    moved = tmp_path / "elsewhere"
+    shutil.move(store.uri, moved)
+    assert_every_engine_reads_the_ledger(open_store(str(moved)), str(moved / "segments"))
+
+
+# What others do to the table.
+
+
+def test_engines_refuse_to_delete_rows_and_vacuum_spares_what_is_not_exported(store, table):
+    compacted(store)
+    delta.export(store.medium)
+    compacted(store, stream="run/later", days=45)
+    for path in Path(table).rglob("*.parquet"):
+        os.utime(path, (0, 0))
+    with pytest.raises(CommitFailedError, match="append-only"):
+        DeltaTable(table).delete("seq > 1")
+    assert DeltaTable(table).vacuum(dry_run=False) == []
+    with pytest.raises(DeltaError, match="retention"):
+        DeltaTable(table).vacuum(retention_hours=0, dry_run=False)
+    assert store.problems() == []
+    delta.export(store.medium)
+    assert_every_engine_reads_the_ledger(store, table)
+
+
+def test_a_checkpoint_by_another_tool_does_not_disturb(store, table):
+    last = None
+    for number in range(3):
+        last = batch(after=last, value=number)
+        store.append(last)
+        store.compact(grace_s=0.0)
+        delta.export(store.medium)
+        DeltaTable(table).create_checkpoint()
+        assert_every_engine_reads_the_ledger(store, table)
+    assert "_last_checkpoint" in log_names(store)
+    assert store.problems() == []
+
+
+def test_a_table_that_somebody_wrote_to_is_told_with_what_to_do(store, table):
+    compacted(store)
+    delta.export(store.medium)
+    foreign = by_deltalake(table).slice(0, 1).drop_columns(["month"])
+    (Path(table) / "foreign").mkdir()
+    pa.parquet.write_table(foreign, Path(table) / "foreign" / "1.parquet")
+    name = Path(store.uri) / delta.commit_name(1)
+    added = {"path": "foreign/1.parquet", "partitionValues": {"month": "2026-03"}, "size": 1, "dataChange": True}
+    name.write_text(json.dumps({"add": added | {"modificationTime": 0}}) + "\n")
+    with pytest.raises(IntegrityError, match=r"it adds foreign/1.parquet.*; remove .*_delta_log, .* and export again"):
+        delta.export(store.medium)
+    shutil.rmtree(Path(store.uri) / delta.DIRECTORY)
+    assert delta.export(open_store(store.uri).medium).version == 0
+    assert_every_engine_reads_the_ledger(store, table)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"[]\n",
+        b"7\n",
+        b'{"add":{}}\n',
+        b'{"add":1,"txn":2}\n',
+        b"\xff\n",
+        b'{"protocol":{"minReaderVersion":3}}\n',
+    ],
+)
+def test_a_damaged_commit_is_named(store, damage):
+    compacted(store)
+    delta.export(store.medium)
+    (Path(store.uri) / delta.commit_name(0)).write_bytes(damage)
+    with pytest.raises(IntegrityError, match=r"0{20}\.json is no commit of an export .*; remove .* and export again"):
+        delta.export(store.medium)
+
+
+def test_a_missing_commit_is_named(store):
+    last = None
+    for number in range(3):
+        last = batch(after=last, value=number)
+        store.append(last)
+        store.compact(grace_s=0.0)
+        delta.export(store.medium)
+    (Path(store.uri) / delta.commit_name(1)).unlink()
+    with pytest.raises(IntegrityError, match=r"0{19}1\.json is missing; remove"):
+        delta.export(store.medium)
+
+
+def test_a_ledger_restored_from_an_older_copy_does_not_take_events_out_of_the_table(store, tmp_path):
+    first = batch()
+    store.append(first)
+    store.compact(grace_s=3600.0)
+    shutil.copytree(store.uri, tmp_path / "copy")
+    store.append(batch(after=first))
+    store.compact(grace_s=3600.0)
+    delta.export(store.medium)
+    shutil.copytree(Path(store.uri) / delta.DIRECTORY, tmp_path / "copy" / delta.DIRECTORY)
+    with pytest.raises(IntegrityError, match="has 2 appends and the ledger 1 compacted ones"):
+        delta.export(open_store(str(tmp_path / "copy")).medium)
+
+
+def test_a_release_with_more_columns_widens_the_table_and_keeps_its_id(store, table, monkeypatch):
+    compacted(store)
+    monkeypatch.setattr(delta, "SCHEMA", pa.schema(list(SCHEMA)[:-1]))
+    delta.export(store.medium)
+    narrow = DeltaTable(table)
+    assert narrow.to_pyarrow_table().column_names == [*SCHEMA.names[:-1], "month"]
+    monkeypatch.undo()
+    done = delta.export(store.medium)
+    assert (done.version, done.added, done.removed, done.unchanged) == (1, 0, 0, False)
+    assert DeltaTable(table).metadata().id == narrow.metadata().id
+    assert_every_engine_reads_the_ledger(store, table)
+    assert delta.export(store.medium).unchanged
+
+
+# Exporters that race, and those that are killed.
+
+
+def history(store):
+    """Return the segments of the table by version, as the commits leave them; every commit must be whole."""
+    versions, present = [], set()
+    for version in range(len(log_names(store))):
+        told = actions(store, version)
+        added = {entry["path"] for kind, entry in told if kind == "add"}
+        removed = {entry["path"] for kind, entry in told if kind == "remove"}
+        assert removed <= present
+        assert not added & present
+        present = (present - removed) | added
+        versions.append(frozenset(present))
+    return versions
+
+
+def records_of(store):
+    """Return the segments of each record that is still there."""
+    paths = (Path(store.uri) / "records").iterdir()
+    records = [json.loads(path.read_text())["record"] for path in sorted(paths)]
+    return [frozenset(entry["name"].removeprefix("segments/") for entry in record["segments"]) for record in records]
+
+
+def test_of_exporters_at_once_one_writes(store):
+    compacted(store)
+    barrier, done = threading.Barrier(8), []
+
+    def race():
+        medium = open_store(store.uri).medium
+        barrier.wait()
+        done.append(delta.export(medium))
+
+    threads = [threading.Thread(target=race) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Counter(entry.unchanged for entry in done) == {False: 1, True: 7}
+    assert log_names(store) == ["0" * 20 + ".json"]
+
+
+def test_a_commit_whose_answer_was_lost_is_ones_own(store):
+    compacted(store)
+
+    class Forgetful:
+        def __getattr__(self, name):
+            return getattr(store.medium, name)
+
+        def put_if_absent(self, name, data):
+            store.medium.put_if_absent(name, data)
+            return False
+
+    assert delta.export(Forgetful()) == DeltaExport(0, 1, 0, 1, 1, unchanged=False)
+
+
+def test_an_exporter_that_others_always_beat_says_so(store):
+    compacted(store)
+
+    class Beaten:
+        def __getattr__(self, name):
+            return getattr(store.medium, name)
+
+        def put_if_absent(self, name, data):
+            return False
+
+        def read(self, name):
+            return b"" if name.startswith(delta.DIRECTORY) else store.medium.read(name)
+
+    with pytest.raises(StoreError, match=r"others exported .* 50 times meanwhile"):
+        delta.export(Beaten())
+
+
+def test_an_exporter_that_slept_does_not_bring_back_what_was_merged(store, table):
+    """It has read log and record, sleeps, and others compact, merge and export meanwhile."""
+    last = None
+    for day in range(3):
+        last = batch(after=last, value=day, days=day)
+        store.append(last)
+        store.compact(grace_s=3600.0)
+
+    class Sleepy:
+        slept = False
+
+        def __getattr__(self, name):
+            return getattr(store.medium, name)
+
+        def put_if_absent(self, name, data):
+            if not self.slept:
+                self.slept = True
+                store.append(batch(stream="run/later", days=45))
+                store.compact(grace_s=3600.0)
+                delta.export(store.medium)
+            return store.medium.put_if_absent(name, data)
+
+    assert delta.export(Sleepy()).unchanged
+    assert history(store) == [records_of(store)[-1]]
+    assert_every_engine_reads_the_ledger(store, table)
+
+
+def _append_compact_export(place, number, rounds):
+    store = open_store(place)
+    last = None
+    for value in range(rounds):
+        last = batch(stream=f"run/w{number}", after=last, value=value, days=value * 9)
+        store.append(last)
+        store.compact(grace_s=3600.0)
+        delta.export(store.medium)
+        delta.export(store.medium)
+
+
+def test_processes_that_append_compact_and_export_at_once_make_one_line_of_history(store, table):
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_append_compact_export, args=(store.uri, number, 4)) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    while any(worker.is_alive() for worker in workers):
+        if not log_names(store):
+            continue
+        found = by_deltalake(table).select(["stream", "seq"]).to_pydict()
+        pairs = list(zip(*found.values(), strict=True))
+        assert len(pairs) == len(set(pairs))
+        per_stream = Counter(stream for stream, _ in pairs)
+        assert all(count % 4 == 0 for count in per_stream.values()), "an append is visible in part"
+    assert [worker.exitcode for worker in workers] == [0] * 3
+    delta.export(store.medium)
+    versions = history(store)
+    assert versions[-1] == records_of(store)[-1]
+    assert set(versions[-10:]) <= set(records_of(store)), "a version is not what a record listed"
+    appends = [int(entry["operationParameters"]["appends"]) for entry in DeltaTable(table).history()]
+    assert appends == sorted(appends, reverse=True)
+    assert_every_engine_reads_the_ledger(store, table)
+    assert store.verify().problems == ()
+
+
+def _export_and_die(place, where, *, after):
+    real = getattr(files, where)
+
+    def killed(*arguments):
+        if after:
+            real(*arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(files, where, killed)
+    delta.export(open_store(place).medium)
+
+
+@pytest.mark.parametrize(("where", "after"), [("_write_synced", False), ("_link", False), ("_link", True)])
+def test_an_exporter_that_is_killed_leaves_a_whole_commit_or_none(store, table, where, after):
+    compacted(store)
+    delta.export(store.medium)
+    before = in_order(by_deltalake(table))
+    compacted(store, stream="run/later", days=45)
+    worker = multiprocessing.get_context("fork").Process(
+        target=_export_and_die, args=(store.uri, where), kwargs={"after": after}
+    )
+    worker.start()
+    worker.join()
+    assert worker.exitcode == -signal.SIGKILL
+    if after:
+        assert_every_engine_reads_the_ledger(store, table)
+    else:
+        assert in_order(by_deltalake(table)).equals(before)
+    assert delta.export(store.medium).unchanged is after
+    assert_every_engine_reads_the_ledger(store, table)
+    assert store.problems() == []
+
+
+# What the log says of a file.
+
+MICROS = st.integers(-(10**15), 4 * 10**15)
+
+
+@given(first=MICROS, span=st.integers(0, 10**12), rows=st.integers(1, 10**6))
+def test_bounds_are_around_every_row_and_less_than_two_milliseconds_wide_of_them(first, span, rows):
+    segment = Segment("segments/x", "2026-11", rows, 1, 0, 0, first, first + span, 1)
+    told = json.loads(json.dumps(delta.statistics(segment)))
+    low, high = (datetime.fromisoformat(told[name]["ts"]) for name in ("minValues", "maxValues"))
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    before = first - (low - epoch) // timedelta(microseconds=1)
+    beyond = (high - epoch) // timedelta(microseconds=1) - (first + span)
+    assert 0 <= before < 1000
+    assert 0 <= beyond < 1000
+    assert told["numRecords"] == rows
+
+
+def test_rows_at_the_edge_of_a_millisecond_are_found(store, table):
+    event = MetricMeasured(asset="a", metric="m", value=1.0, unit="s")
+    edges = (0, 1, 998, 999, 1000, 1001)
+    moments = [NOW + timedelta(days=31 * month, microseconds=edge) for month, edge in enumerate(edges)]
+    for number, moment in enumerate(moments):
+        store.append(freeze(f"run/{number}", [(moment, event)]))
+    store.compact(grace_s=0.0)
+    assert delta.export(store.medium).files == len(edges)
+    opened = DeltaTable(table)
+    for moment in moments:
+        text = moment.isoformat()
+        sql = f"SELECT * FROM events WHERE ts >= '{text}' AND ts <= '{text}'"  # noqa: S608 - a time of this test
+        assert pa.table(QueryBuilder().register("events", opened).execute(sql).read_all()).num_rows == 1
+        assert opened.to_pyarrow_dataset().to_table(filter=pc.field("ts") == pa.scalar(moment)).num_rows == 1
+        assert pl.scan_delta(table).filter(pl.col("ts") == moment).collect().height == 1
+
+
+def test_largest_and_smallest_time_are_those_of_the_rows(store, table):
+    store.append(batch(days=3))
+    store.compact(grace_s=0.0)
+    delta.export(store.medium)
+    rows = store.read()
+    told = pc.min_max(rows.column("ts")).as_py()
+    sql = "SELECT min(ts) AS low, max(ts) AS high, count(*) AS events FROM events"
+    (row,) = pa.table(QueryBuilder().register("events", DeltaTable(table)).execute(sql).read_all()).to_pylist()
+    assert (row["low"], row["high"], row["events"]) == (told["min"], told["max"], rows.num_rows)
+
+
+def test_what_is_known_of_the_library_is_still_so(store, table):
+    """The decision in docs/adr/0008 rests on it: by default delta-rs lets the loser of a race commit as well."""
+    last = batch()
+    store.append(last)
+    store.compact(grace_s=3600.0)
+    delta.export(store.medium)
+    (entry,) = (told for kind, told in actions(store, 0) if kind == "add")
+    gone = [RemoveAction(entry["path"], data_change=False, deletion_timestamp=1)]
+    schema = by_deltalake(table).schema
+    first, second, third = DeltaTable(table), DeltaTable(table), DeltaTable(table)
+    first.create_write_transaction(gone, "append", schema, ["month"])
+    second.create_write_transaction(gone, "append", schema, ["month"])
+    with pytest.raises(CommitFailedError):
+        third.create_write_transaction(
+            gone, "append", schema, ["month"], commit_properties=CommitProperties(max_commit_retries=0)
+        )
+
+
+# Buckets.
+
+
+@pytest.fixture
+def endpoint():
+    server = start_s3()
+    yield address(server)
+    server.stop()
+
+
+def test_the_log_of_a_bucket_is_read_from_the_bucket(endpoint, tmp_path, monkeypatch):
+    set_environment(monkeypatch, endpoint, tmp_path)
+    s3_uri = f"s3://{make_bucket(endpoint)}/teams/ledger"
+    store = open_store(s3_uri, create=True)
+    last = None
+    options = {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "us-east-1",
+    }
+    for number in range(2):
+        last = batch(after=last, value=number, days=number * 45)
+        store.append(last)
+        store.compact(grace_s=0.0)
+        assert delta.export(store.medium).version == number
+        assert delta.export(open_store(s3_uri).medium).unchanged
+        told = in_order(with_month(store.read()))
+        table = DeltaTable(f"{s3_uri}/segments", storage_options=options)
+        assert in_order(table.to_pyarrow_table()).equals(told)
+        assert in_order(pl.scan_delta(f"{s3_uri}/segments", storage_options=options).collect().to_arrow()).equals(told)
+    assert store.problems() == []
