@@ -50,6 +50,8 @@ _TYPES: Final = {
 _FOREVER: Final = "interval 36500 days"
 _PROPERTIES: Final = {
     "delta.appendOnly": "true",
+    # Without it delta-rs takes what is not told of a column for null, and passes over every file.
+    "delta.dataSkippingStatsColumns": "ts",
     "delta.deletedFileRetentionDuration": _FOREVER,
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": _FOREVER,

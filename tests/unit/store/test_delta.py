@@ -26,12 +26,14 @@ from ledger.errors import IntegrityError, StoreError
 from ledger.events import AssetFinished, MetricMeasured
 from ledger.events.batch import freeze
 from ledger.events.schema import SCHEMA
-from ledger.store import delta, files, open_store
+from ledger.store import delta, open_store
 from ledger.store.delta import DeltaExport
 from ledger.store.records import Segment
 from tests.contract.conftest import KEY, SECRET, address, make_bucket, set_environment, start_s3
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
+HELD = {"stream", "seq", "batch", "ts", "kind", "asset", "partition", "metric", "value", "unit", "status", "payload"}
+"""Columns that the events of these tests fill."""
 ORDER = [("ts", "ascending"), ("stream", "ascending"), ("seq", "ascending")]
 
 
@@ -138,6 +140,30 @@ def test_every_engine_reads_what_the_ledger_reads(store, table):
     assert delta.export(store.medium) == DeltaExport(0, 3, 0, 3, 4, unchanged=False)
     assert_every_engine_reads_the_ledger(store, table)
     assert store.problems() == []
+
+
+def test_filters_on_any_column_find_what_the_ledger_has(store, table):
+    """A log that told of times alone, and did not say so, let delta-rs and all that read through it find nothing."""
+    for number, days in enumerate((0, 40)):
+        store.append(batch(stream=f"run/{number}", days=days))
+    store.compact(grace_s=0.0)
+    delta.export(store.medium)
+    rows = store.read()
+    conditions = [pc.field(name).is_null() for name in SCHEMA.names]
+    conditions += [pc.field(name).is_valid() for name in SCHEMA.names]
+    conditions += [pc.field(name) == rows.column(name).drop_null()[0] for name in SCHEMA.names if name in HELD]
+    dataset = DeltaTable(table).to_pyarrow_dataset()
+    told = [rows.filter(condition).num_rows for condition in conditions]
+    assert [dataset.count_rows(filter=condition) for condition in conditions] == told
+    DeltaTable(table).create_checkpoint()
+    dataset = DeltaTable(table).to_pyarrow_dataset()
+    assert [dataset.count_rows(filter=condition) for condition in conditions] == told
+    sql = "SELECT count(*) AS found FROM events WHERE asset = 'a' AND metric IS NOT NULL AND \"check\" IS NULL"
+    session = QueryBuilder().register("events", DeltaTable(table))
+    with duckdb.connect() as connection:
+        assert connection.register("events", dataset).sql(sql).fetchall() == [(6,)]
+    assert pa.table(session.execute(sql).read_all()).to_pylist() == [{"found": 6}]
+    assert pl.scan_delta(table).filter(pl.col("asset") == "a", pl.col("check").is_null()).collect().height == 6
 
 
 def test_a_path_with_blanks_and_umlauts_is_read_by_all_but_polars(tmp_path):
@@ -513,26 +539,26 @@ def test_processes_that_append_compact_and_export_at_once_make_one_line_of_histo
     assert store.verify().problems == ()
 
 
-def _export_and_die(place, where, *, after):
-    real = getattr(files, where)
+def _export_and_die(place, call, *, after):
+    real = getattr(os, call)
 
-    def killed(*arguments):
+    def killed(*arguments, **options):
         if after:
-            real(*arguments)
+            real(*arguments, **options)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    setattr(files, where, killed)
+    setattr(os, call, killed)
     delta.export(open_store(place).medium)
 
 
-@pytest.mark.parametrize(("where", "after"), [("_write_synced", False), ("_link", False), ("_link", True)])
-def test_an_exporter_that_is_killed_leaves_a_whole_commit_or_none(store, table, where, after):
+@pytest.mark.parametrize(("call", "after"), [("write", False), ("link", False), ("link", True)])
+def test_an_exporter_that_is_killed_leaves_a_whole_commit_or_none(store, table, call, after):
     compacted(store)
     delta.export(store.medium)
     before = in_order(by_deltalake(table))
     compacted(store, stream="run/later", days=45)
     worker = multiprocessing.get_context("fork").Process(
-        target=_export_and_die, args=(store.uri, where), kwargs={"after": after}
+        target=_export_and_die, args=(store.uri, call), kwargs={"after": after}
     )
     worker.start()
     worker.join()
