@@ -70,7 +70,7 @@ def put_if_absent(path: Path, data: bytes) -> bool:
     """
     temporary = _temporary(path.parent)
     try:
-        _write_synced(temporary, data)
+        _write(temporary, data, durable=True)
         made = _link(temporary, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -88,7 +88,7 @@ def check_writable(directory: Path) -> None:
     """
     temporary = _temporary(directory)
     try:
-        temporary.write_bytes(bytes(_APPEND_BYTES))
+        _write(temporary, bytes(_APPEND_BYTES), durable=False)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -120,14 +120,15 @@ def _temporary(directory: Path) -> Path:
     return directory / f"{TEMPORARY_PREFIX}{os.getpid()}-{uuid.uuid4().hex}"
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and wait until it is on the medium."""
+def _write(path: Path, data: bytes, *, durable: bool) -> None:
+    """Write a new file; a durable one is on the medium when this returns."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
+        if durable:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -10,13 +10,10 @@ import pyarrow.compute as pc
 from ledger.errors import IntegrityError, LedgerError, StoreError, VanishedError
 from ledger.events.schema import COLUMNS, FORMAT_VERSION, SCHEMA
 from ledger.store import loose, segments
+from ledger.store.engine import cursor
 from ledger.store.medium import Medium
 from ledger.store.protocol import EVERYTHING, EventQuery
 
-_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-}
 _VERSION: Final = "writer_version"
 _TYPES: Final = {
     pa.string(): "VARCHAR",
@@ -84,8 +81,7 @@ def _ask(medium: Medium, names: Sequence[str], sql: str, parameters: list[Any] |
     """Return the answer to a query over these files; with ``None`` the files are the parameter ``$files``."""
     try:
         files = [str(path) for path in medium.paths(names)]
-        with duckdb.connect(config=_SETTINGS) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+        with cursor() as connection:
             params = {"files": files} if parameters is None else [files, *parameters]
             return connection.sql(sql, params=params).to_arrow_table()
     except FileNotFoundError as error:
@@ -147,7 +143,7 @@ def _blame(medium: Medium, names: Sequence[str], error: Exception) -> LedgerErro
 def _engine_refuses(medium: Medium, name: str) -> bool:
     """Return whether DuckDB cannot read this file, whatever Arrow says of it."""
     try:
-        with duckdb.connect(config=_SETTINGS) as connection:
+        with cursor() as connection:
             connection.sql("SELECT * FROM read_parquet(?)", params=[str(medium.paths([name])[0])]).to_arrow_table()
     except (duckdb.Error, UnicodeDecodeError):
         return True

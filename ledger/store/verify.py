@@ -27,7 +27,7 @@ from ledger.store.protocol import Problem, Verification
 from ledger.store.records import Record
 
 FORMAT_FILE: Final = "FORMAT"
-_LOOSE: Final = re.compile(r"loose/[0-9a-f]{32}-\d{8}\.parquet")
+_LOOSE: Final = re.compile(r"loose/([0-9a-f]{32})-(\d{8})\.parquet")
 _KNOWN: Final = (
     _LOOSE,
     re.compile(r"checkpoints/\d{8}"),
@@ -47,6 +47,7 @@ class _Audit:
         since: Leaf from which on content is read.
         table: All leaves, in order.
         seen: Which leaves were met in a segment or a loose file.
+        hashed: Sealed streams by the hash that names their loose files, made when one is damaged.
     """
 
     medium: Medium
@@ -58,10 +59,20 @@ class _Audit:
     batches: int = 0
     events: int = 0
     unsealed: int = 0
+    hashed: dict[str, str] | None = None
 
     def found(self, name: str, what: str) -> None:
         """Take down a problem."""
         self.problems.append(Problem(self.medium.where(name), what))
+
+    def held_by(self, name: str) -> str:
+        """Return what a damaged loose file held, as far as the tree knows; its footer is not believed."""
+        match = _LOOSE.fullmatch(name)
+        if self.hashed is None:
+            streams = pa.compute.unique(self.table.column("stream")).to_pylist()
+            self.hashed = {loose.stream_hash(stream): stream for stream in streams}
+        stream = self.hashed.get(match[1]) if match else None
+        return f"; it held append {int(match[2])} of stream {stream!r}" if match and stream else ""
 
     def sealed_in(self, streams: Iterable[str]) -> dict[tuple[str, int], tuple[int, str]]:
         """Return the leaves of some streams."""
@@ -202,8 +213,9 @@ def _checkpoints(audit: _Audit) -> list[checkpoints.Numbered]:
     told: list[checkpoints.Numbered] = []
     expected = 1
     for number in checkpoints.numbers(audit.medium):
-        for missing in range(expected, number):
-            audit.found(checkpoints.name(missing), "this checkpoint is missing")
+        if number > expected:  # One problem for a gap of any size: a stray number must not make millions.
+            last = f", and all up to {checkpoints.name(number - 1)}" if number - 1 > expected else ""
+            audit.found(checkpoints.name(expected), f"this checkpoint is missing{last}; the next is {number:08d}")
         expected = number + 1
         try:
             entry = checkpoints.read(audit.medium, number, audit.origin)
@@ -293,7 +305,7 @@ def _loose_part(audit: _Audit, record: Record, names: list[str], present: frozen
         try:
             footer, rows = loose.read_whole(audit.medium, name, fresh=fresh)
         except IntegrityError as error:
-            audit.found(name, str(error))
+            audit.found(name, f"{error}{audit.held_by(name)}")
             continue
         except FileNotFoundError:
             continue  # Compacted and removed meanwhile.
