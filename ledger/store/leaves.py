@@ -22,7 +22,7 @@ from ledger.errors import IntegrityError
 from ledger.events.merkle import HASH_BYTES, Frontier
 from ledger.events.schema import FORMAT_VERSION
 from ledger.store import loose
-from ledger.store.medium import Medium
+from ledger.store.medium import Medium, content
 
 DIRECTORY: Final = "leaves"
 Kind: TypeAlias = Literal["sealed", "compacted"]
@@ -165,15 +165,13 @@ def read(medium: Medium, file: LeafFile, *, fresh: bool = False) -> Leaves:
         FileNotFoundError: It is not there.
     """
     where = medium.where(file.name)
+    data = content(medium, file.name, fresh=fresh)
     try:
-        data = medium.paths([file.name], fresh=fresh)[0].read_bytes()
         parquet = pq.ParquetFile(pa.BufferReader(data))
         table = parquet.read(columns=SCHEMA.names).cast(SCHEMA)
         table.validate(full=True)
         metadata = parquet.metadata.metadata or {}
         first_leaf, raw = int(metadata[_FIRST_LEAF]), bytes.fromhex(metadata[_FRONTIER].decode())
-    except FileNotFoundError:
-        raise
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise IntegrityError(loose.damaged_message(where, str(error))) from error
     hashes = tuple(raw[start : start + HASH_BYTES] for start in range(0, len(raw), HASH_BYTES))

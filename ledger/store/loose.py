@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from ledger.errors import IntegrityError
 from ledger.events.batch import EventBatch
 from ledger.events.schema import FORMAT_VERSION, SCHEMA
-from ledger.store.medium import Medium
+from ledger.store.medium import Medium, content
 
 DIRECTORY: Final = "loose"
 SUFFIX: Final = ".parquet"
@@ -130,7 +130,7 @@ def read_footer(medium: Medium, name: str, *, fresh: bool = False) -> Footer:
         IntegrityError: It is no Parquet file of this ledger, or of a newer format.
         FileNotFoundError: There is no such file.
     """
-    return _opened(medium, name, fresh=fresh)[1]
+    return _opened(content(medium, name, fresh=fresh), medium.where(name))[1]
 
 
 def read_whole(medium: Medium, name: str, *, fresh: bool = False) -> tuple[Footer, pa.Table]:
@@ -140,20 +140,18 @@ def read_whole(medium: Medium, name: str, *, fresh: bool = False) -> tuple[Foote
         IntegrityError: The file is damaged, or of a newer format.
         FileNotFoundError: There is no such file.
     """
-    file, footer = _opened(medium, name, fresh=fresh)
+    data, where = content(medium, name, fresh=fresh), medium.where(name)
+    file, footer = _opened(data, where)
     try:
-        data = medium.paths([name])[0].read_bytes()
         start, stop = _digest_span(data)
         if data[start:stop] != _file_digest(data):
-            raise IntegrityError(
-                damaged_message(medium.where(name), "its bytes do not have the digest it was written with")
-            )
+            raise IntegrityError(damaged_message(where, "its bytes do not have the digest it was written with"))
         there = [field for field in SCHEMA if field.name in file.schema_arrow.names]
         rows = file.read(columns=[field.name for field in there]).cast(pa.schema(there))
         rows = widened(rows)
         rows.validate(full=True)  # Text that is no UTF-8 is read without complaint.
     except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise IntegrityError(damaged_message(medium.where(name), str(error))) from error
+        raise IntegrityError(damaged_message(where, str(error))) from error
     return footer, rows
 
 
@@ -174,14 +172,11 @@ def widened(rows: pa.Table) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def _opened(medium: Medium, name: str, *, fresh: bool) -> tuple[pq.ParquetFile, Footer]:
+def _opened(data: bytes, where: str) -> tuple[pq.ParquetFile, Footer]:
     """Return the open file and its footer."""
-    where = medium.where(name)
     try:
-        file = pq.ParquetFile(medium.paths([name], fresh=fresh)[0])
+        file = pq.ParquetFile(pa.BufferReader(data))
         metadata = file.metadata.metadata or {}
-    except FileNotFoundError:
-        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         raise IntegrityError(damaged_message(where, str(error))) from error
     try:

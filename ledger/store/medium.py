@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from ledger.store.files import explained
+
 
 class Medium(Protocol):
     """A place for immutable named bytes: a directory, or a bucket of an object store."""
@@ -88,3 +90,20 @@ class Medium(Protocol):
 
     def sweep(self) -> None:
         """Remove what killed writers left behind a day ago."""
+
+
+def content(medium: Medium, name: str, *, fresh: bool = False) -> bytes:
+    """Return the bytes of a name's local copy, made where there is none.
+
+    Args:
+        medium: Where it is.
+        name: What to read.
+        fresh: Do not trust a copy that was made earlier.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        StoreError: It cannot be read, which is no damage.
+    """
+    path = medium.paths([name], fresh=fresh)[0]
+    with explained("read", path):
+        return path.read_bytes()

@@ -23,7 +23,7 @@ from ledger.errors import IntegrityError
 from ledger.events.digest_bulk import batch_digests
 from ledger.events.schema import FORMAT_VERSION, SCHEMA
 from ledger.store import loose
-from ledger.store.medium import Medium
+from ledger.store.medium import Medium, content
 from ledger.store.records import Segment
 
 DIRECTORY: Final = "segments"
@@ -158,7 +158,7 @@ def read(medium: Medium, name: str) -> tuple[pa.Table, int]:
     """
     where = medium.where(name)
     match = _NAME.fullmatch(name)
-    data = medium.paths([name], fresh=True)[0].read_bytes()
+    data = content(medium, name, fresh=True)
     if match is None or content_digest(data) != match[2]:
         raise IntegrityError(loose.damaged_message(where, "its bytes do not have the digest its name says"))
     return decode(data, where), len(data)

@@ -26,11 +26,13 @@ class Ending:
         told: What it told before, each a list.
         signal: The signal that killed it, 0 for none.
         code: Its exit code.
+        traceback: The last line of what it raised, if it raised what no ledger should raise.
     """
 
     told: list[list[Any]]
     signal: int
     code: int
+    traceback: str
 
 
 def in_child(work: Callable[[Tell], None]) -> Ending:
@@ -38,9 +40,6 @@ def in_child(work: Callable[[Tell], None]) -> Ending:
 
     Args:
         work: Gets a function that tells its arguments, as JSON, at once.
-
-    Raises:
-        RuntimeError: The work raised what no ledger should raise.
     """
     reading, writing = os.pipe()
     pid = os.fork()
@@ -50,18 +49,19 @@ def in_child(work: Callable[[Tell], None]) -> Ending:
         try:
             work(lambda *words: _write(real_write, writing, words))
         except BaseException:  # noqa: BLE001 - whatever it was, a forked child must not go on as its parent
-            sys.stderr.write(traceback.format_exc())
+            text = traceback.format_exc()
+            sys.stderr.write(text)
             sys.stderr.flush()
+            _write(real_write, writing, ("traceback", text.splitlines()[-1]))
             os._exit(_CRASHED)
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
         told = [json.loads(line) for line in pipe.read().splitlines()]
     _, status = os.waitpid(pid, 0)
-    if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) == _CRASHED:
-        message = "the child ended with a traceback"
-        raise RuntimeError(message)
-    return Ending(told, os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, os.waitstatus_to_exitcode(status))
+    raised = "".join(words[1] for words in told if words[0] == "traceback")
+    signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    return Ending(told, signal, os.waitstatus_to_exitcode(status), raised)
 
 
 def _write(write: Callable[[int, bytes], int], descriptor: int, words: tuple[Any, ...]) -> None:

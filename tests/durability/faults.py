@@ -76,7 +76,8 @@ def faults_of(calls: Sequence[Call]) -> Iterator[Fault]:
 
 def prepared(scene: Scene, place: Path) -> Path:
     """Make the beginning of a scene."""
-    in_child(lambda tell: scene.prepare(place))
+    ending = in_child(lambda tell: scene.prepare(place))
+    assert ending.code == 0, ending.traceback
     return place
 
 
@@ -98,6 +99,8 @@ def _play(scene: Scene, beginning: Path, place: Path, fault: Fault, outcome: Out
     is_over = any(words[0] == "over" for words in ending.told)
     outcome.finished += is_over
     outcome.refused += any(words[0] == "refused" for words in ending.told)
+    if ending.traceback:
+        outcome.violations.append(f"{fault}: {ending.traceback}")
     if "kill" in fault.what and not ending.signal:
         outcome.violations.append(f"{fault}: nobody was killed")
     state = state_of(_files_in(place), told, is_over=is_over)
@@ -105,7 +108,7 @@ def _play(scene: Scene, beginning: Path, place: Path, fault: Fault, outcome: Out
         return
     outcome.looked_at.add(state)
     looked = in_child(lambda tell: look(place, scene, told, tell, is_over=is_over))
-    outcome.violations += [f"{fault}: {words[1]}" for words in looked.told if words[0] == "wrong"]
+    outcome.violations += [f"{fault}: {words[1]}" for words in looked.told if words[0] in {"wrong", "traceback"}]
 
 
 def _played(scene: Scene, beginning: Path, place: Path, fault: Fault | None) -> Ending:

@@ -159,4 +159,6 @@ def _cut(
     for path, data in files.items():
         Path(path).write_bytes(data)
     looked = in_child(lambda tell: look(place, scene, told, tell, is_over=False))
-    outcome.violations += [f"power cut {when}: {words[1]}" for words in looked.told if words[0] == "wrong"]
+    outcome.violations += [
+        f"power cut {when}: {words[1]}" for words in looked.told if words[0] in {"wrong", "traceback"}
+    ]
