@@ -23,7 +23,7 @@ _CONTEXT: Final = multiprocessing.get_context("forkserver")
 def at_once(place: Path, count: int, seed: int) -> list[int | None]:
     """Let processes work on one ledger at the same time; return their exit codes."""
     _CONTEXT.set_forkserver_preload([__name__])
-    workers = [_CONTEXT.Process(target=_work, args=(str(place), worker, seed)) for worker in range(count)]
+    workers = [_CONTEXT.Process(target=work, args=(str(place), worker, seed)) for worker in range(count)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -31,7 +31,7 @@ def at_once(place: Path, count: int, seed: int) -> list[int | None]:
     return [worker.exitcode for worker in workers]
 
 
-def _work(place: str, worker: int, seed: int) -> None:
+def work(place: str, worker: int, seed: int) -> None:
     """Append, seal, compact and replay at random, as a process among others."""
     seeded = random.Random(seed * 100 + worker)
     store = ParquetStore.open(DirectoryMedium(Path(place)))
