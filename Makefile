@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: run test test-slow check format dev lock clean
+.PHONY: run test test-slow check format dev bench-store durability lock clean
 
 run: $(STAMP)
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
@@ -36,6 +36,14 @@ dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml
 $(DAGSTER_HOME)/dagster.yaml:
 	mkdir -p $(DAGSTER_HOME)
 	printf 'telemetry:\n  enabled: false\nnux:\n  enabled: false\n' > $@
+
+# The store beside its peers and limits, and the table and chart of docs/performance.md; ten minutes of a quiet machine.
+bench-store: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.store --write $(ARGS)
+
+# Every fault at every system call of the store, and the table of docs/durability.md; ten minutes.
+durability: $(STAMP)
+	$(BIN)/python -m tests.durability --write docs/durability.md $(ARGS)
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --extra webserver --extra object-stores --group dev --python-version 3.11 \

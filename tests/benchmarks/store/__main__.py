@@ -51,7 +51,7 @@ def main(
         command = " ".join(["make bench-store", *([f'ARGS="{" ".join(words)}"'] if words else [])])
         text = report.page(results, known | {"load after": machine.load()}, command)
         click.echo(text)
-        if write:
+        if write and not quick:
             report.written(_DOCUMENT, text)
             report.chart(results, _CHART)
     # Only a full run judges; a miss is told, and is no failure of the command.
