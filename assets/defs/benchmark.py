@@ -81,7 +81,7 @@ def _hold(factor: float) -> None:
     start, peak = int(noted["start_rss_bytes"]), int(noted["peak_rss_bytes"])
     extra = missing_bytes(factor, start=start, peak=peak, now=rss_bytes())
     np.ones(extra, np.uint8)  # Written to, not only asked for: resident.
-    span.breakdown("memory_bytes", {"needed": peak - start, "extra": extra}, unit="B")
+    span.breakdown("memory_bytes", {"needed": peak - start, "extra": extra}, unit="bytes")
 
 
 @_asset("csv")
