@@ -18,12 +18,12 @@ import numpy as np
 from ledger.stats.early_warning import early_warning
 from ledger.stats.elimination import Contrast, contrast, surviving
 from ledger.stats.evidence import interval, p_value
-from ledger.stats.noise import autocorrelation, noise_sigma, without_spikes
+from ledger.stats.noise import autocorrelation, median, noise_sigma, without_spikes
 from ledger.stats.segmentation import SHORTEST_PIECE, penalty, pieces
 from ledger.stats.series import FloatArray, Scaled, Values, as_series, scaled, seeded
 
 FEWEST_VALUES: Final = 2 * SHORTEST_PIECE
-SIGNIFICANCE: Final = 0.05
+SIGNIFICANCE: Final = 0.01
 # From here on noise that remembers is taken for change in a noticeable share of quiet series (see ADR 0011).
 TREACHEROUS_AUTOCORRELATION: Final = 0.6
 
@@ -162,8 +162,8 @@ def _provisional(found: _Found, regime_start: int) -> list[ChangePoint]:
 
 def _told(found: _Found, held: Contrast, within: tuple[int, int], p: float, *, provisional: bool) -> ChangePoint:
     """Return a change point with its size in the metric's own unit."""
-    before = float(np.median(found.series[held.start : held.cut]))
-    after = float(np.median(found.series[held.cut : held.end]))
+    before = median(found.series[held.start : held.cut])
+    after = median(found.series[held.cut : held.end])
     return ChangePoint(
         index=held.cut,
         earliest=min(within[0], held.cut),

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from ledger.stats.noise import median
 from ledger.stats.series import FloatArray
 
 WINDOW: Final = 30
@@ -57,7 +58,7 @@ def contrast(levels: FloatArray, before: int, cut: int, after: int) -> Contrast:
     """Return how the piece [before, cut) differs from [cut, after), looking no further than 30 values."""
     start, end = max(before, cut - WINDOW), min(after, cut + WINDOW)
     left, right = levels[start:cut], levels[cut:end]
-    left_median, right_median = float(np.median(left)), float(np.median(right))
+    left_median, right_median = median(left), median(right)
     spread = np.abs(np.concatenate((left - left_median, right - right_median)))
     wins = right[:, None] - left[None, :]
     share = (float(np.count_nonzero(wins > 0)) + 0.5 * float(np.count_nonzero(wins == 0))) / wins.size
@@ -66,7 +67,7 @@ def contrast(levels: FloatArray, before: int, cut: int, after: int) -> Contrast:
         start=start,
         end=end,
         shift=right_median - left_median,
-        mad=float(np.median(spread)),
+        mad=median(spread),
         separation=max(share, 1.0 - share),
     )
 

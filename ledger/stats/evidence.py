@@ -17,11 +17,11 @@ import numpy as np
 
 from ledger.stats.series import FloatArray
 
-SIMULATED: Final = 399
+SIMULATED: Final = 199
 WARMED_UP: Final = 30
 SMALLEST_P: Final = 1e-12
 HANSEN_95: Final = 7.35
-_TAIL: Final = 40
+_TAIL: Final = 30
 
 
 def p_value(window: FloatArray, cut: int, phi: float, series_length: int, rng: np.random.Generator) -> float:
@@ -96,7 +96,7 @@ def _remembering(innovations: FloatArray, phi: float, m: int, rng: np.random.Gen
 def _upper_tail(null: FloatArray, observed: float) -> float:
     """Return how much of the null is at or above ``observed``: counted where it was seen, else continued.
 
-    The continuation is an exponential through the 40 largest, its mean excess the maximum likelihood one.
+    The continuation is an exponential through the 30 largest, its mean excess the maximum likelihood one.
     """
     above = null.size - int(np.searchsorted(null, observed, side="left"))
     if above >= _TAIL // 4:

@@ -21,9 +21,16 @@ _LAGS: Final = (1, 2, 3)
 _FEWEST_FOR_MEMORY: Final = 20
 
 
-def mad_sigma(values: FloatArray) -> float:
-    """Return 1.4826 times the median absolute deviation from the median; 0.0 for constant values (n >= 1)."""
-    return NORMAL_MAD * float(np.median(np.abs(values - np.median(values))))
+def median(values: FloatArray) -> float:
+    """Return the median of finite values of shape (n,), n >= 1: ``np.median`` at a tenth of its time for short ones."""
+    ordered = np.sort(values)
+    n = ordered.size
+    return 0.5 * (float(ordered[(n - 1) // 2]) + float(ordered[n // 2]))
+
+
+def mad(values: FloatArray, middle: float) -> float:
+    """Return the median absolute deviation of values (n >= 1) from ``middle``; 0.0 where most are equal to it."""
+    return median(np.abs(values - middle))
 
 
 def running_median(levels: FloatArray) -> FloatArray:
@@ -43,7 +50,7 @@ def without_spikes(levels: FloatArray) -> tuple[FloatArray, FloatArray]:
     """
     middle = running_median(levels)
     residuals = levels - middle
-    sigma = NORMAL_MAD * float(np.median(np.abs(residuals)))
+    sigma = NORMAL_MAD * mad(residuals, 0.0)
     if sigma == 0.0:
         sigma = float(np.abs(residuals).mean()) * np.sqrt(np.pi / 2)
     clipped = np.clip(residuals, -SPIKE_SIGMAS * sigma, SPIKE_SIGMAS * sigma)
@@ -64,7 +71,7 @@ def noise_sigma(levels: FloatArray, clipped: FloatArray) -> float:
     From the median absolute first difference over the square root of 2 (von Neumann 1941, made robust), but at least
     half the standard deviation of the residuals, the rounding error of the resolution, and the noise floor.
     """
-    by_differences = NORMAL_MAD * float(np.median(np.abs(np.diff(levels)))) / math.sqrt(2.0)
+    by_differences = NORMAL_MAD * mad(np.diff(levels), 0.0) / math.sqrt(2.0)
     rounding = resolution(levels) / math.sqrt(12.0)
     return max(by_differences, 0.5 * float(clipped.std()), rounding, NOISE_FLOOR)
 
@@ -95,6 +102,6 @@ def autocorrelation(levels: FloatArray, sigma: float) -> float:
 def _difference_power(levels: FloatArray, lag: int) -> float:
     """Return the mean square of differences at a lag, each limited to three robust sigmas of them."""
     differences = levels[lag:] - levels[:-lag]
-    sigma = NORMAL_MAD * float(np.median(np.abs(differences)))
+    sigma = NORMAL_MAD * mad(differences, 0.0)
     limit = SPIKE_SIGMAS * sigma if sigma > 0.0 else np.inf
     return float(np.mean(np.clip(differences, -limit, limit) ** 2))

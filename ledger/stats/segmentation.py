@@ -43,6 +43,8 @@ def pieces(levels: FloatArray, cut_penalty: float, shortest: int = SHORTEST_PIEC
         return ()
     # Row n - end, column start: one over the length of the piece [start, end). A view, not n^2 numbers.
     per_length = np.lib.stride_tricks.sliding_window_view(np.append(1.0 / np.arange(n, 0, -1), np.zeros(n)), n)
+    # Row i ends i values earlier than row 0 and so loses its last i starts.
+    too_short = np.tri(shortest, k=-1, dtype=np.bool_)[:, ::-1]
     best = np.full(n + 1, np.inf)
     best[0] = -cut_penalty
     came_from = np.zeros(n + 1, dtype=np.int64)
@@ -55,7 +57,7 @@ def pieces(levels: FloatArray, cut_penalty: float, shortest: int = SHORTEST_PIEC
         cost *= cost
         cost *= per_length[n - last : n - first + 1, :starts]
         np.subtract(best[:starts], cost, out=cost)
-        _forbid_short(cost)
+        cost[:, -shortest:][too_short[: ends.size]] = np.inf
         chosen = cost.argmin(axis=1)
         best[ends] = cost[np.arange(ends.size), chosen] + cut_penalty
         came_from[ends] = chosen
@@ -79,12 +81,6 @@ def most_gained(sums: FloatArray, shortest: int) -> float:
     least = np.maximum(edges[None, :] - edges[:, None] - (shortest - 1), shortest)
     explained = np.triu(apart * apart / least)
     return 2.0 * float(explained.max())
-
-
-def _forbid_short(cost: FloatArray) -> None:
-    """Give an infinite cost to starts that leave an end too short a piece: row i loses its last i starts."""
-    for row in range(1, cost.shape[0]):
-        cost[row, -row:] = np.inf
 
 
 def _followed_back(came_from: NDArray[np.int64], n: int) -> tuple[int, ...]:
