@@ -10,22 +10,30 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ledger.stats.changes import ChangePoint, History, change_points, history
+    from ledger.stats.families import change_points_of_family
     from ledger.stats.series import UnusableSeriesError
+    from ledger.stats.trends import Trend, trend
 
 _HOMES: Final[dict[str, str]] = {
     "ChangePoint": "changes",
     "History": "changes",
     "change_points": "changes",
     "history": "changes",
+    "change_points_of_family": "families",
     "UnusableSeriesError": "series",
+    "Trend": "trends",
+    "trend": "trends",
 }
 
 __all__ = [
     "ChangePoint",
     "History",
+    "Trend",
     "UnusableSeriesError",
     "change_points",
+    "change_points_of_family",
     "history",
+    "trend",
 ]
 
 
