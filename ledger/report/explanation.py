@@ -42,8 +42,7 @@ def write(found: Explanation, out: TextIO) -> None:
     out.write(printable(f"{comparison.asset}{part} {comparison.metric}: {state}") + "\n\n")
     for number, (title, sentences) in enumerate(ladder(found), 1):
         out.write(f"{number}. {title}\n")
-        for said in sentences:
-            out.write(f"   {printable(said)}\n")
+        out.writelines(f"   {printable(said)}\n" for said in sentences)
     for name, side in _sides(comparison):
         out.write(f"\n{name}: {len(side.values)} run{'s' * (len(side.values) != 1)}\n")
         if side.values:

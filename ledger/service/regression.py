@@ -196,9 +196,9 @@ def _named_runs(files: accepted.AcceptedBaselines, observed: Observed) -> set[st
 
 def _differences(view: LedgerView, settings: RegressionSettings, *sides: Observed) -> Differences:
     """Return what tells differences between the runs of both sides."""
-    machines, run_of = {}, {}
+    machines = {digest: machine for observed in sides for digest, machine in observed.machines.items()}
+    run_of: dict[str, str] = {}
     for observed in sides:
-        machines.update(observed.machines)
         for (run_id, _, _), one in sorted(observed.circumstances.items(), key=lambda item: str(item[0])):
             if one.config_digest is not None:
                 run_of.setdefault(one.config_digest, run_id)
@@ -207,8 +207,8 @@ def _differences(view: LedgerView, settings: RegressionSettings, *sides: Observe
 
 def _check_names(question: Question, built: Built, observed: Observed) -> None:
     """Raise where a filter names what is neither measured nor accepted: a typo must not look like a clean gate."""
-    assets = {one.asset for one in (*built.comparisons, *observed.series)}
-    metrics = {one.metric for one in (*built.comparisons, *observed.series)}
+    assets = {*(one.asset for one in built.comparisons), *(one.asset for one in observed.series)}
+    metrics = {*(one.metric for one in built.comparisons), *(one.metric for one in observed.series)}
     for what, wanted, known in (("asset", question.assets, assets), ("metric", question.metrics, metrics)):
         for name in wanted:
             if name not in known:

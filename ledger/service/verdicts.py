@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ledger.errors import ConfigurationError, ConflictError
-from ledger.events import AlertRaised, Event, StreamId, VerdictReached
+from ledger.events import AlertRaised, Event, RunStarted, StreamId, VerdictReached
 from ledger.events.codec import canonical_json, from_table
 from ledger.report.gate import change_percent, sentence
 from ledger.service.alerting import alert_id
 from ledger.service.clock import Clock, utc_now
+from ledger.service.overrides import carried
 from ledger.service.recorder import StreamRecorder
 from ledger.service.regression import Answer
 from ledger.stats.records import Finding
@@ -117,6 +118,15 @@ def latest(view: LedgerView, job: str | None = None) -> Recorded:
         message = f"no gate{of_job} was recorded in the ledger at {view.uri}; run `dagster-ledger gate` first"
         raise ConfigurationError(message)
     return found[-1]
+
+
+def settings_tags(view: LedgerView, event: VerdictReached) -> dict[str, str]:
+    """Return the run tags that chose the settings of the newest judged run, so that a fresh one has the same."""
+    if not event.candidate_run_ids:
+        return {}
+    query = EventQuery(kinds=("run_started",), run_ids=event.candidate_run_ids[-1:])
+    began = [entry.event for entry in from_table(view.read(query))]
+    return next((carried(one.tags) for one in began if isinstance(one, RunStarted)), {})
 
 
 def suspects(event: VerdictReached) -> tuple[Suspect, ...]:
