@@ -2,7 +2,7 @@
 
 Rules:
 - The estimate is the median of the differences candidate minus baseline (Hodges & Lehmann 1963).
-- The interval inverts the exact Mann–Whitney test: its ends are ordered differences. It holds its coverage in every
+- The interval inverts the exact Mann-Whitney test: its ends are ordered differences. It holds its coverage in every
   independent noise; where the runs of a candidate share something (a machine, a day) it is too narrow, which is why
   ``judging`` widens it.
 """

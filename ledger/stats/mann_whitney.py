@@ -1,4 +1,4 @@
-"""Exact Mann–Whitney test, and the order statistics that invert it into an interval for a shift.
+"""Exact Mann-Whitney test, and the order statistics that invert it into an interval for a shift.
 
 Rules:
 - The distribution is exact, conditional on the ties that are there: ranks are mid-ranks, doubled to stay whole.
