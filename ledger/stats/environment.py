@@ -1,7 +1,7 @@
 """A machine that is slow as a whole, told apart from code that is.
 
 Rules:
-- Two witnesses. *Assets*: with at least ten, at least 80 % of them moved one way and the median moved by more than 3 %.
+- Two witnesses. *Assets*: with at least ten, at least 80 % of them moved one way, the median by more than 3 %.
   *Probe*: a fixed workload timed in every run; its shift counts beyond 3 % and when its interval excludes none.
 - Assets moved, and the probe moved with them: the machine. The common shift is taken out of times and rates.
 - Assets moved, and the probe was recorded and stood still: not the machine. Nothing is taken out; something that all

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from ledger.stats import binomial, evidence, intervals, moderated_t
 from ledger.stats.findings import MIN_BASELINE, MIN_CANDIDATE, Numbers
+from ledger.stats.hodges_lehmann import Shift
 from ledger.stats.multiplicity import adjusted
 from ledger.stats.pairs import Pair, sign_of
 from ledger.stats.records import Policy
@@ -55,24 +56,35 @@ def numbers_of(pairs: Mapping[Place, Pair], raw: Mapping[Place, float], policy: 
         policy: Confidence.
     """
     noise = noise_of(list(pairs.values()))
-    found: dict[Place, tuple[intervals.Shift, float]] = {
+    found: dict[Place, tuple[Shift, float]] = {
         place: _shift_and_p(pair, noise[pair.family], policy) for place, pair in pairs.items()
     }
     corrected = _corrected(pairs, {place: p for place, (_, p) in found.items()})
-    return {
-        place: Numbers(
+    result = {}
+    for place, (shift, p) in found.items():
+        pair = pairs[place]
+        open_question = not _settled(pair, shift, corrected[place], policy)
+        result[place] = Numbers(
             shift=shift,
             raw=raw.get(place, shift.estimate),
             p=p,
             adjusted_p=corrected[place],
-            needed_runs=needed_runs(pairs[place], noise[pairs[place].family], shift.estimate, len(pairs), policy),
-            one_run_is_enough=binomial.has_counts(pairs[place].comparison, pairs[place].observed),
+            needed_runs=needed_runs(pair, noise[pair.family], shift.estimate, len(pairs), policy)
+            if open_question
+            else None,
+            one_run_is_enough=binomial.has_counts(pair.comparison, pair.observed),
         )
-        for place, (shift, p) in found.items()
-    }
+    return result
 
 
-def _shift_and_p(pair: Pair, noise: Noise, policy: Policy) -> tuple[intervals.Shift, float]:
+def _settled(pair: Pair, shift: Shift, adjusted_p: float, policy: Policy) -> bool:
+    """Return whether a pair needs no further runs, so that none have to be worked out."""
+    limit = pair.shift(pair.tolerated)
+    certified = shift.upper_one_sided is not None and shift.upper_one_sided < limit
+    return pair.candidate.size >= MIN_CANDIDATE and (certified or adjusted_p <= policy.alpha)
+
+
+def _shift_and_p(pair: Pair, noise: Noise, policy: Policy) -> tuple[Shift, float]:
     if binomial.has_counts(pair.comparison, pair.observed):
         ratio = binomial.ratio_of(pair.comparison, pair.observed, sign_of(pair.comparison), policy.confidence)
         return ratio.shift, ratio.p
