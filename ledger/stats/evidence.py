@@ -21,11 +21,12 @@ from typing import Final
 import numpy as np
 
 from ledger.stats.mann_whitney import FloatArray
-from ledger.stats.moderated_t import better_difference, standard_error
+from ledger.stats.moderated_t import better_difference, standard_error, variance_of
 
 WORSENINGS: Final = (1.2, 1.5, 2.0, 2.5, 3.0, 5.0, 10.0)
 """The worsenings that are held against none, as multiples of the limit, equally likely."""
 DEGREES: Final = 8.0
+MIN_VALUES: Final = 2
 BEST: Final = 0.2
 BEST_REACH: Final = 0.4
 REFERENCE_P: Final = 0.05 / 150
@@ -86,3 +87,22 @@ def _log_density(standardised: FloatArray) -> FloatArray:
     """Return the log density of Student's t up to its constant, which odds do not need."""
     result: FloatArray = -0.5 * (DEGREES + 1.0) * np.log1p(standardised**2 / DEGREES)
     return result
+
+
+def odds_test(baseline: FloatArray, candidate: FloatArray) -> float:
+    """Return the p of "no worsening" for two samples alone: no family, no limit.
+
+    The limit is taken to be one standard deviation of the baseline, so that the answer does not depend on the scale.
+
+    Args:
+        baseline: 1-D float64, n >= 1, no NaN; left untouched.
+        candidate: 1-D float64, n >= 1, no NaN; left untouched.
+
+    Returns:
+        p in (0, 1]; 1.0 where no noise can be estimated, or a side has one value.
+    """
+    variance = variance_of(baseline)
+    if variance <= 0.0 or candidate.size < MIN_VALUES:
+        return 1.0
+    estimate = float(np.median(np.subtract.outer(candidate, baseline)))
+    return evidence(np.sort(baseline), np.sort(candidate), variance, estimate, math.sqrt(variance))

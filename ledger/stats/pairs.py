@@ -24,6 +24,9 @@ Scale: TypeAlias = Literal["log", "relative", "absolute"]
 _LARGEST_LOG = 700.0
 """exp of more is not a float."""
 
+_LARGEST_RATIO = 1e100
+"""A baseline that small beside another value is zero in all but name; squares of larger ratios are not floats."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
@@ -84,7 +87,7 @@ def sign_of(comparison: Comparison) -> float:
 def pair_of(
     comparison: Comparison, against: Against, observed: Observations, sides: Aligned, policy: Policy
 ) -> Pair | None:
-    """Return a comparison on its scale, ``None`` where the baseline's median is zero and there is none.
+    """Return a comparison on its scale, ``None`` where the baseline's median is zero, or as good as, and there is none.
 
     Args:
         comparison: Admitted by ``admission.refusal``.
@@ -105,9 +108,12 @@ def pair_of(
     else:
         scale = "log" if min(baseline.min(), candidate.min()) > 0.0 else "relative"
         tolerated = max(limit, floor / middle)
-        baseline, candidate = baseline / middle, candidate / middle
         if scale == "log":
-            baseline, candidate = np.log(baseline), np.log(candidate)
+            baseline, candidate = np.log(baseline) - math.log(middle), np.log(candidate) - math.log(middle)
+        elif max(baseline.max(), candidate.max()) > _LARGEST_RATIO * middle:
+            return None
+        else:
+            baseline, candidate = baseline / middle, candidate / middle
     return Pair(
         comparison=comparison,
         against=against,

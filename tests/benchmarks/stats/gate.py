@@ -44,8 +44,14 @@ def power(seeds, gates, design, shape):
     for stream, (factor, goal) in enumerate(POWER_GOALS[design].items(), 10):
         for changed, times in ((METRICS, 1), (FEW, 3)):
             found = tally(
-                seeds, stream + 10 * (changed == FEW), gates * times, design, factor, changed,
-                peers=PEERS if changed == FEW else None, steady=changed == METRICS,
+                seeds,
+                stream + 10 * (changed == FEW),
+                gates * times,
+                design,
+                factor,
+                changed,
+                peers=PEERS if changed == FEW else None,
+                steady=changed == METRICS,
             )
             label = f"{shape}: +{factor - 1:.0%} found, {changed} of {METRICS} changed"
             # Metrics of one gate share their prior, so the gate is the unit of the error where all are changed.
@@ -55,8 +61,13 @@ def power(seeds, gates, design, shape):
                 peers[factor]["this gate"] = found.share("regressed")
             if changed == FEW and factor == 1.20:
                 rows.append(
-                    Row(f"{shape}: gates with +20 % in {FEW} of {METRICS} that exit 1", 0.90, True,
-                        found.outcomes["FAIL"] / found.gates, found.gates)
+                    Row(
+                        f"{shape}: gates with +20 % in {FEW} of {METRICS} that exit 1",
+                        0.90,
+                        True,
+                        found.outcomes["FAIL"] / found.gates,
+                        found.gates,
+                    )
                 )
     return rows, peers
 
@@ -99,11 +110,25 @@ def harsh(seeds, gates):
     for stream, maker in enumerate(HARSH, 60):
         mixture = {**{kind: 0.9 * weight for kind, weight in ORDINARY.items()}, maker: 0.1}
         found = tally(seeds, stream, gates, (20, 5), mixture=mixture)
-        rows.append(Row(f"20x5, a tenth {maker.__name__}: clean gates with a false alarm", 0.04, False,
-                        found.alarmed_gates / found.gates, found.gates))
+        rows.append(
+            Row(
+                f"20x5, a tenth {maker.__name__}: clean gates with a false alarm",
+                0.04,
+                False,
+                found.alarmed_gates / found.gates,
+                found.gates,
+            )
+        )
     flat = tally(seeds, 70, gates, (20, 5), flat=True)
-    rows.append(Row("20x5, CV flat over 2 to 12 %: clean gates with a false alarm", 0.04, False,
-                    flat.alarmed_gates / flat.gates, flat.gates))
+    rows.append(
+        Row(
+            "20x5, CV flat over 2 to 12 %: clean gates with a false alarm",
+            0.04,
+            False,
+            flat.alarmed_gates / flat.gates,
+            flat.gates,
+        )
+    )
     return rows
 
 
@@ -122,7 +147,9 @@ def report(seeds, gates, out=sys.stdout):
     out.writelines(row.line() + "\n" for row in single(seeds, gates) + harsh(seeds, 2 * gates))
     for shape, (alarms, found) in tables.items():
         out.write(f"\n{shape}, {FEW} of {METRICS} changed:\n\n| rule | clean gates with an alarm |")
-        out.write("".join(f" +{factor - 1:.0%} found |" for factor in found) + "\n|---|---|" + "---|" * len(found) + "\n")
+        out.write(
+            "".join(f" +{factor - 1:.0%} found |" for factor in found) + "\n|---|---|" + "---|" * len(found) + "\n"
+        )
         for name in ["this gate", *PEERS]:
             cells = "".join(f" {found[factor][name]:.2f} |" for factor in found)
             out.write(f"| {name} | {alarms[name]:.3f} |{cells}\n")

@@ -66,7 +66,9 @@ def comparisons(made, factor, changed, *, probes=None, required=0):
     return found
 
 
-def tally(seed_set, stream, gates, design, factor=1.0, changed=0, *, mixture=ORDINARY, flat=False, peers=None, steady=False):
+def tally(
+    seed_set, stream, gates, design, factor=1.0, changed=0, *, mixture=ORDINARY, flat=False, peers=None, steady=False
+):
     """Judge simulated gates.
 
     Counted over the changed metrics where there are any, otherwise over all. ``steady`` records a machine probe that
