@@ -1,15 +1,15 @@
 """A machine that is slow as a whole, told apart from code that is.
 
 Rules:
-- Two witnesses. *Assets*: with at least ten, at least 80 % of them moved one way, the median by more than 3 %.
+- Two witnesses. *Assets*: of at least ten, 80 % or more moved one way, the median by more than 3 %.
   *Probe*: a fixed workload timed in every run; its shift counts beyond 3 % and when its interval excludes none.
 - Assets moved, and the probe moved with them: the machine. The common shift is taken out of times and rates.
 - Assets moved, and the probe was recorded and stood still: not the machine. Nothing is taken out; something that all
   assets share became slower.
 - Assets moved and no probe was recorded, or it says something else: the shift is taken out; where it is beyond the
   limit itself the gate is inconclusive, since a slow machine and a slower shared library look the same.
-- Too few assets to tell, and the probe moved: judged as measured and with the probe's shift taken out; where both do not
-  agree the finding is inconclusive.
+- Too few assets to tell, and the probe moved: judged as measured and with the probe's shift taken out; where both do
+  not agree the finding is inconclusive.
 - Many assets that did not move although the probe did do not depend on what it measures; nothing is taken out.
 - Memory, quality and counts do not depend on how fast the machine is.
 """
@@ -23,6 +23,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 
 from ledger.stats.hodges_lehmann import shift_of
+from ledger.stats.mann_whitney import middle_of
 from ledger.stats.pairs import Pair
 from ledger.stats.records import EnvironmentShift, Observations, Policy
 
@@ -91,7 +92,7 @@ def _asset_shifts(timed: Sequence[Pair]) -> list[float]:
     """Return one shift per asset: the median over its times, or over its rates where it has no times."""
     shifts: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for pair in timed:
-        shift = float(np.median(pair.candidate) - np.median(pair.baseline))
+        shift = middle_of(pair.candidate) - middle_of(pair.baseline)
         shifts[pair.comparison.key[:2]][pair.comparison.kind].append(shift)
     return [float(np.median(kinds.get("time") or kinds["rate"])) for kinds in shifts.values()]
 

@@ -39,7 +39,7 @@ def noise_of(pairs: Sequence[Pair]) -> dict[str, Noise]:
     """Return what is typical of each family among the pairs."""
     variances: dict[str, list[float]] = defaultdict(list)
     for pair in pairs:
-        variances[pair.family].append(moderated_t.variance_of(pair.baseline))
+        variances[pair.family].append(pair.variance)
     noise = {}
     for family, found in variances.items():
         default = DEFAULT_SD[family.split("/")[0]] ** 2
@@ -88,7 +88,7 @@ def _shift_and_p(pair: Pair, noise: Noise, policy: Policy) -> tuple[Shift, float
     if binomial.has_counts(pair.comparison, pair.observed):
         ratio = binomial.ratio_of(pair.comparison, pair.observed, sign_of(pair.comparison), policy.confidence)
         return ratio.shift, ratio.p
-    shift = intervals.shift_with_bounds(pair.baseline, pair.candidate, noise.bounds, policy.confidence)
+    shift = intervals.shift_with_bounds(pair, noise.bounds, policy.confidence)
     if pair.candidate.size < MIN_CANDIDATE or pair.baseline.size < MIN_BASELINE:
         return shift, 1.0
     variance = _variance(pair, noise)
@@ -97,7 +97,7 @@ def _shift_and_p(pair: Pair, noise: Noise, policy: Policy) -> tuple[Shift, float
 
 
 def _variance(pair: Pair, noise: Noise) -> float:
-    return moderated_t.shrunk(moderated_t.variance_of(pair.baseline), pair.baseline.size, noise.tests)
+    return moderated_t.shrunk(pair.variance, pair.baseline.size, noise.tests)
 
 
 def _corrected(pairs: Mapping[Place, Pair], p_values: Mapping[Place, float]) -> dict[Place, float]:
@@ -120,7 +120,7 @@ def needed_runs(pair: Pair, noise: Noise, shift: float, tests: int, policy: Poli
     """Return how many more candidate runs settle the question if the estimate stays; ``None`` where none would."""
     limit = pair.shift(pair.tolerated)
     baseline, candidate = pair.baseline.size, pair.candidate.size
-    bounds = moderated_t.shrunk(moderated_t.variance_of(pair.baseline), baseline, noise.bounds, intervals.PRIOR_DF)
+    bounds = moderated_t.shrunk(pair.variance, baseline, noise.bounds, intervals.PRIOR_DF)
     reach = moderated_t.quantile(policy.confidence, intervals.PRIOR_DF + baseline - 1.0)
     variance = _variance(pair, noise)
     for runs in range(max(candidate + 1, MIN_CANDIDATE + 1), candidate + MOST_RUNS + 1):

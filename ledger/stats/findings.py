@@ -8,10 +8,10 @@ Rules:
 - One candidate run is inconclusive, except where counts of rows stand behind a drop.
 """
 
+import math
+import statistics
 from dataclasses import dataclass, replace
 from typing import Final
-
-import numpy as np
 
 from ledger.stats.hodges_lehmann import Shift
 from ledger.stats.pairs import Pair, limit_of
@@ -134,8 +134,8 @@ def percent(pair: Pair, worsening: float) -> str:
 
 def _what(pair: Pair, numbers: Numbers) -> str:
     unit = pair.comparison.unit
-    before = format_value(float(np.median(pair.observed.values)), unit)
-    after = format_value(float(np.median(pair.comparison.candidate.values)), unit)
+    before = format_value(statistics.median(pair.observed.values), unit)
+    after = format_value(statistics.median(pair.comparison.candidate.values), unit)
     estimate = pair.worsening(numbers.shift.estimate)
     kept = "" if numbers.raw == numbers.shift.estimate else " after the common shift is taken out"
     return (
@@ -150,5 +150,5 @@ def _worsening(pair: Pair, shift: float | None) -> float | None:
 
 def _median(side: Observations) -> float | None:
     """Return the median, ``None`` where a value is no finite number or there is none."""
-    values = np.asarray(side.values, dtype=np.float64)
-    return float(np.median(values)) if values.size and bool(np.isfinite(values).all()) else None
+    known = side.values and all(math.isfinite(value) for value in side.values)
+    return statistics.median(side.values) if known else None

@@ -13,24 +13,24 @@ Rules:
 from typing import Final
 
 from ledger.stats.hodges_lehmann import Shift, shift_of
-from ledger.stats.mann_whitney import FloatArray
-from ledger.stats.moderated_t import quantile, shrunk, standard_error, variance_of
+from ledger.stats.moderated_t import quantile, shrunk, standard_error
+from ledger.stats.pairs import Pair
 
 PRIOR_DF: Final = 4.0
 SHARED: Final = 0.2
 
 
-def shift_with_bounds(baseline: FloatArray, candidate: FloatArray, family: float, confidence: float) -> Shift:
+def shift_with_bounds(pair: Pair, family: float, confidence: float) -> Shift:
     """Return how far the candidate lies above the baseline.
 
     Args:
-        baseline: 1-D float64, n >= 1, no NaN; left untouched.
-        candidate: 1-D float64, n >= 1, no NaN; left untouched.
+        pair: Both sides on their scale.
         family: Median variance of the family.
         confidence: Of the two-sided interval and of each one-sided bound, in (0, 1).
     """
+    baseline, candidate = pair.baseline, pair.candidate
     exact = shift_of(baseline, candidate, confidence)
-    variance = shrunk(variance_of(baseline), baseline.size, family, PRIOR_DF)
+    variance = shrunk(pair.variance, baseline.size, family, PRIOR_DF)
     error = standard_error(variance, baseline.size, candidate.size, SHARED)
     degrees = PRIOR_DF + baseline.size - 1.0
     wide, narrow = quantile(0.5 + confidence / 2.0, degrees) * error, quantile(confidence, degrees) * error

@@ -21,7 +21,7 @@ from typing import Final
 
 import numpy as np
 
-from ledger.stats.mann_whitney import FloatArray
+from ledger.stats.mann_whitney import FloatArray, middle_of
 
 PRIOR_DF: Final = 8.0
 """Degrees of freedom of the family in the test: it weighs as much as nine baseline runs of the metric itself."""
@@ -36,16 +36,16 @@ _MAD_TO_SD: Final = 1.4826
 
 
 def clipped(values: FloatArray) -> FloatArray:
-    """Return the values clipped at median ± 4 (normalised) MAD; unchanged where the MAD is zero."""
-    centre = float(np.median(values))
-    mad = _MAD_TO_SD * float(np.median(np.abs(values - centre)))
+    """Return sorted values clipped at median ± 4 (normalised) MAD; unchanged where the MAD is zero."""
+    centre = middle_of(values)
+    mad = _MAD_TO_SD * middle_of(np.sort(np.abs(values - centre)))
     if mad == 0.0:
         return values
-    return np.clip(values, centre - CLIP_MADS * mad, centre + CLIP_MADS * mad)
+    return np.minimum(np.maximum(values, centre - CLIP_MADS * mad), centre + CLIP_MADS * mad)
 
 
 def variance_of(baseline: FloatArray) -> float:
-    """Return the variance of the clipped baseline (n - 1 in the denominator), 0.0 for one value."""
+    """Return the variance of the clipped, sorted baseline (n - 1 in the denominator), 0.0 for one value."""
     return float(np.var(clipped(baseline), ddof=1)) if baseline.size > 1 else 0.0
 
 
@@ -79,7 +79,7 @@ def better_difference(baseline: FloatArray, candidate: FloatArray) -> float:
         candidate: 1-D float64, sorted, n >= 1.
     """
     kept = max(1, candidate.size - int(DROPPED * candidate.size + 1e-9))
-    expected = float(np.dot(expectation_weights(baseline.size, candidate.size, kept), np.sort(clipped(baseline))))
+    expected = float(np.dot(expectation_weights(baseline.size, candidate.size, kept), clipped(baseline)))
     return float(candidate[:kept].mean()) - expected
 
 
@@ -111,12 +111,13 @@ def moderated_t(baseline: FloatArray, candidate: FloatArray, family: float | Non
     Returns:
         p in (0, 1]; 1.0 where no noise can be estimated.
     """
-    own = variance_of(baseline)
+    ordered = np.sort(baseline)
+    own = variance_of(ordered)
     variance = own if family is None else shrunk(own, baseline.size, family)
     degrees = baseline.size - 1.0 + (0.0 if family is None else PRIOR_DF)
     if variance <= 0.0 or degrees <= 0.0:
         return 1.0
-    difference = better_difference(np.sort(baseline), np.sort(candidate))
+    difference = better_difference(ordered, np.sort(candidate))
     return upper_tail(difference / standard_error(variance, baseline.size, candidate.size), degrees)
 
 

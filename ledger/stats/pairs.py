@@ -16,7 +16,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from ledger.stats.alignment import Aligned
-from ledger.stats.mann_whitney import FloatArray
+from ledger.stats.mann_whitney import FloatArray, middle_of
+from ledger.stats.moderated_t import variance_of
 from ledger.stats.records import Against, Comparison, Observations, Policy
 
 Scale: TypeAlias = Literal["log", "relative", "absolute"]
@@ -41,6 +42,7 @@ class Pair:
         candidate: The same.
         limit: Tolerated worsening from the policy or the comparison.
         tolerated: The larger of it and the absolute floor, on the scale of an estimate.
+        variance: Of the clipped baseline.
         notes: Sentences about what was done so far.
     """
 
@@ -52,6 +54,7 @@ class Pair:
     candidate: FloatArray
     limit: float
     tolerated: float
+    variance: float
     notes: tuple[str, ...] = ()
 
     @property
@@ -96,8 +99,8 @@ def pair_of(
         sides: Its values and the candidate's after known differences were taken out.
         policy: Limits and floors.
     """
-    baseline, candidate = sides.baseline, sides.candidate
-    middle = float(np.median(baseline))
+    baseline, candidate = np.sort(sides.baseline), np.sort(sides.candidate)
+    middle = middle_of(baseline)
     sign = sign_of(comparison)
     limit, floor = limit_of(comparison, policy), floor_of(comparison, policy)
     scale: Scale
@@ -106,22 +109,24 @@ def pair_of(
     elif middle == 0.0:
         return None
     else:
-        scale = "log" if min(baseline.min(), candidate.min()) > 0.0 else "relative"
+        scale = "log" if min(baseline[0], candidate[0]) > 0.0 else "relative"
         tolerated = max(limit, floor / middle)
         if scale == "log":
             baseline, candidate = np.log(baseline) - math.log(middle), np.log(candidate) - math.log(middle)
-        elif max(baseline.max(), candidate.max()) > _LARGEST_RATIO * middle:
+        elif max(baseline[-1], candidate[-1]) > _LARGEST_RATIO * middle:
             return None
         else:
             baseline, candidate = baseline / middle, candidate / middle
+    baseline, candidate = np.sort(sign * baseline), np.sort(sign * candidate)
     return Pair(
         comparison=comparison,
         against=against,
         observed=observed,
         scale=scale,
-        baseline=np.sort(sign * baseline),
-        candidate=np.sort(sign * candidate),
+        baseline=baseline,
+        candidate=candidate,
         limit=limit,
         tolerated=tolerated,
+        variance=variance_of(baseline),
         notes=sides.notes,
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.benchmarks.stats.gates import METRICS, tally
-from tests.benchmarks.stats.noise import HARSH
+from tests.benchmarks.stats.noise import HARSH, ORDINARY
 from tests.benchmarks.stats.peers import PEERS
 
 POWER_GOALS = {
@@ -23,19 +23,19 @@ FEW = 5
 
 @dataclass(frozen=True)
 class Row:
-    """One figure beside its goal; ``above`` says on which side of the goal it has to be."""
+    """One figure beside its goal, and on which side of it the figure has to be."""
 
     what: str
     goal: float
-    above: bool
+    side: str
     measured: float
     n: int
 
     def line(self):
         error = np.sqrt(max(self.measured * (1.0 - self.measured), 0.25 / self.n) / self.n)
-        fine = self.measured >= self.goal if self.above else self.measured <= self.goal
-        sign = "≥" if self.above else "≤"
-        return f"| {self.what} | {sign} {self.goal:g} | {self.measured:.4f} ± {error:.4f} | {'met' if fine else 'missed'} |"
+        fine = self.measured >= self.goal if self.side == "≥" else self.measured <= self.goal
+        verdict = "met" if fine else "missed"
+        return f"| {self.what} | {self.side} {self.goal:g} | {self.measured:.4f} ± {error:.4f} | {verdict} |"
 
 
 def power(seeds, gates, design, shape):
@@ -55,7 +55,7 @@ def power(seeds, gates, design, shape):
             )
             label = f"{shape}: +{factor - 1:.0%} found, {changed} of {METRICS} changed"
             # Metrics of one gate share their prior, so the gate is the unit of the error where all are changed.
-            rows.append(Row(label, goal, True, found.share("regressed"), found.metrics))
+            rows.append(Row(label, goal, "≥", found.share("regressed"), found.metrics))
             if changed == FEW:
                 peers[factor] = {name: count / found.metrics for name, count in found.peers.items()}
                 peers[factor]["this gate"] = found.share("regressed")
@@ -64,7 +64,7 @@ def power(seeds, gates, design, shape):
                     Row(
                         f"{shape}: gates with +20 % in {FEW} of {METRICS} that exit 1",
                         0.90,
-                        True,
+                        "≥",
                         found.outcomes["FAIL"] / found.gates,
                         found.gates,
                     )
@@ -79,13 +79,13 @@ def unchanged(seeds, gates, design, shape):
     limit = tally(seeds, 3, gates, design, 1.10, METRICS, steady=True)
     passed = clean.outcomes["PASS"] + clean.outcomes["WARN"]
     rows = [
-        Row(f"{shape}: clean gates with a false alarm", 0.04, False, clean.alarmed_gates / clean.gates, clean.gates),
-        Row(f"{shape}: clean gates that exit 0", 0.90, True, passed / clean.gates, clean.gates),
-        Row(f"{shape}: +5 % flagged", 0.02, False, small.share("regressed"), small.metrics),
-        Row(f"{shape}: +10 % certified ok", 0.05, False, limit.share("ok"), limit.metrics),
-        Row(f"{shape}: intervals that cover, no change", 0.94, True, clean.covered / clean.intervals, clean.intervals),
-        Row(f"{shape}: intervals that cover, +10 %", 0.94, True, limit.covered / limit.intervals, limit.intervals),
-        Row(f"{shape}: clean metrics certified ok (no goal)", 0.0, True, clean.share("ok"), clean.metrics),
+        Row(f"{shape}: clean gates with a false alarm", 0.04, "≤", clean.alarmed_gates / clean.gates, clean.gates),
+        Row(f"{shape}: clean gates that exit 0", 0.90, "≥", passed / clean.gates, clean.gates),
+        Row(f"{shape}: +5 % flagged", 0.02, "≤", small.share("regressed"), small.metrics),
+        Row(f"{shape}: +10 % certified ok", 0.05, "≤", limit.share("ok"), limit.metrics),
+        Row(f"{shape}: intervals that cover, no change", 0.94, "≥", clean.covered / clean.intervals, clean.intervals),
+        Row(f"{shape}: intervals that cover, +10 %", 0.94, "≥", limit.covered / limit.intervals, limit.intervals),
+        Row(f"{shape}: clean metrics certified ok (no goal)", 0.0, "≥", clean.share("ok"), clean.metrics),
     ]
     alarms = {name: count / clean.gates for name, count in clean.peer_gates.items()}
     alarms["this gate"] = clean.alarmed_gates / clean.gates
@@ -97,15 +97,13 @@ def single(seeds, gates):
     clean = tally(seeds, 4, gates, (20, 1))
     limit = tally(seeds, 5, gates, (20, 1), 1.10, METRICS)
     return [
-        Row("20x1: clean gates with a false alarm", 0.05, False, clean.alarmed_gates / clean.gates, clean.gates),
-        Row("20x1: +10 % certified ok", 0.0, False, limit.share("ok"), limit.metrics),
+        Row("20x1: clean gates with a false alarm", 0.05, "≤", clean.alarmed_gates / clean.gates, clean.gates),
+        Row("20x1: +10 % certified ok", 0.0, "≤", limit.share("ok"), limit.metrics),
     ]
 
 
 def harsh(seeds, gates):
     """Rows of families the rules were not written for, a tenth of the metrics each; no goal, for information."""
-    from tests.benchmarks.stats.noise import ORDINARY
-
     rows = []
     for stream, maker in enumerate(HARSH, 60):
         mixture = {**{kind: 0.9 * weight for kind, weight in ORDINARY.items()}, maker: 0.1}
@@ -114,7 +112,7 @@ def harsh(seeds, gates):
             Row(
                 f"20x5, a tenth {maker.__name__}: clean gates with a false alarm",
                 0.04,
-                False,
+                "≤",
                 found.alarmed_gates / found.gates,
                 found.gates,
             )
@@ -124,7 +122,7 @@ def harsh(seeds, gates):
         Row(
             "20x5, CV flat over 2 to 12 %: clean gates with a false alarm",
             0.04,
-            False,
+            "≤",
             flat.alarmed_gates / flat.gates,
             flat.gates,
         )

@@ -10,7 +10,7 @@ from ledger.verdict import verdict_of
 from tests.benchmarks.stats.noise import ORDINARY, gate
 
 METRICS = 150
-SEEDS = {"tuning": 1, "report": 7919}
+SEEDS = {"tuning": 1, "report": 7919, "tests": 104729}
 """Constants were chosen on ``tuning`` alone; what is published comes from ``report``, whose streams never meet it."""
 
 
