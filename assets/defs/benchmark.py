@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from assets.benchmark import landing, linking, reading, summing
+from assets.benchmark.engine import settle
 from assets.benchmark.faults import Faults, extra_units, faults_of, missing_bytes, repeated
 from assets.measured import record_quality, record_size
 from assets.quality import score
@@ -71,6 +72,7 @@ def _work(units: int, work: Callable[[int], pa.Table], *, by_file: bool = False)
     record_size(table, rows_in=None if by_file else units)
     if hungrier > 1.0:
         _hold(hungrier)
+    settle()
     return table
 
 
@@ -163,7 +165,9 @@ def similar_awards(unique_awards: pa.Table, identified_awards: pa.Table, benchma
     """The companies that the other awards name by an equal or a similar name."""
     rest = linking.unlinked(unique_awards, identified_awards)
     with linking.prepared(benchmark_registry) as connection:
-        return _work(rest.num_rows, lambda n: linking.similar_awards(connection, rest.slice(0, n)))
+        table = _work(rest.num_rows, lambda n: linking.similar_awards(connection, rest.slice(0, n)))
+    settle()  # The registry's tables are gone only now.
+    return table
 
 
 @_asset("parquet")
