@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import gc
+from collections.abc import Iterator
 
 import duckdb
 import pyarrow as pa
@@ -12,6 +13,18 @@ def steady_connection() -> duckdb.DuckDBPyConnection:
     """Return a connection that uses one thread and gives memory back as soon as it has done with it."""
     flush = dict.fromkeys(("allocator_flush_threshold", "allocator_bulk_deallocation_flush_threshold"), "8MiB")
     return duckdb.connect(config={"threads": 1, **flush})
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Keep Python from looking for garbage inside the block, as ``timeit`` does: when it would is mostly chance."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def settle() -> None:
