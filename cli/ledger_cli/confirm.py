@@ -156,12 +156,16 @@ def _fresh_runs(
 
 def _needed(module: str, job: str | None, suspects: tuple[str, ...]) -> tuple[str, ...]:
     """Return the suspects and what they need; steps that make several assets or none are run with the whole job."""
+    import warnings
+
     import dagster as dg
 
     from ledger.dagster.location import resolve_job
     from ledger.dagster.step import ancestors
 
-    resolved = resolve_job(module, job)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Dagster's remarks on the project stand in the log of each run.
+        resolved = resolve_job(module, job)
     known = {key.to_user_string() for key in resolved.asset_layer.executable_asset_keys}
     if not set(suspects) <= known:
         return ()

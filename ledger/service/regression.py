@@ -44,6 +44,7 @@ class Question:
         assets: Only these assets; all when empty.
         metrics: Only these metrics; all when empty.
         only: Only these pairs of asset and metric; all when empty.
+        partitions: Only these partitions, ``None`` for assets without; all when empty.
         require: Pairs ``asset:metric`` that must be judged for a pass.
         earlier_than: Runs that a baseline of runs comes before, and does not hold; the candidates when empty.
     """
@@ -53,6 +54,7 @@ class Question:
     assets: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
     only: frozenset[tuple[str, str]] = frozenset()
+    partitions: tuple[str | None, ...] = ()
     require: tuple[str, ...] = ()
     earlier_than: tuple[str, ...] = ()
 
@@ -151,8 +153,8 @@ def _built(
 ) -> tuple[Built, str]:
     """Return the comparisons, and in words what the candidates are held against."""
     words = question.baseline
-    if words.source in {"files", "ref"}:
-        files = accepted.from_ref(project, words.name) if words.source == "ref" else _directory(words, project)
+    files = _files(words, project)
+    if files is not None:
         named = _named_runs(files, observed)
         known = observe(view, named, metrics=("probe_s",))
         differences = _differences(view, settings, known, observed)
@@ -172,6 +174,19 @@ def _earlier(
         return before(view, chosen, words.last or settings.baseline_runs)
     commit = (commit_of(project, words.name) or words.name) if words.source == "commit" else None
     return window(view, chosen, Choice(job=chosen.job, commit=commit, since=words.since, until=words.until))
+
+
+def named_by_files(view: LedgerView, words: BaselineWords, run_ids: Sequence[str], project: Path) -> frozenset[str]:
+    """Return the runs that the baseline files of what some runs made name; none where it is no baseline of files."""
+    files = _files(words, project)
+    return frozenset() if files is None else frozenset(_named_runs(files, observe(view, run_ids, metrics=("probe_s",))))
+
+
+def _files(words: BaselineWords, project: Path) -> accepted.AcceptedBaselines | None:
+    """Return the baseline files that are named, ``None`` where the baseline is made of runs."""
+    if words.source == "ref":
+        return accepted.from_ref(project, words.name)
+    return _directory(words, project) if words.source == "files" else None
 
 
 def _directory(words: BaselineWords, project: Path) -> accepted.AcceptedBaselines:
@@ -227,6 +242,7 @@ def _narrowed(comparisons: Sequence[Comparison], question: Question) -> list[Com
         if (not question.assets or one.asset in question.assets)
         and (not question.metrics or one.metric in question.metrics)
         and (not question.only or (one.asset, one.metric) in question.only)
+        and (not question.partitions or one.partition in question.partitions)
     ]
 
 

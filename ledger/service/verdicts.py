@@ -9,6 +9,7 @@ Rules:
 import contextlib
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,13 +69,21 @@ class Recorded:
     event: VerdictReached
 
 
-def record(store: LedgerStore, answer: Answer, *, confirms: str | None = None, clock: Clock = utc_now) -> str:
+def record(
+    store: LedgerStore,
+    answer: Answer,
+    *,
+    confirms: str | None = None,
+    beside: Sequence[Event] = (),
+    clock: Clock = utc_now,
+) -> str:
     """Record a verdict and its alerts unless that was done before, and return the id of the verdict.
 
     Args:
         store: The ledger.
         answer: What the gate said.
         confirms: Id of the verdict whose suspects were run again.
+        beside: Further events that belong to the verdict, such as the check that it was reached in.
         clock: Gives the time.
 
     Raises:
@@ -87,7 +96,7 @@ def record(store: LedgerStore, answer: Answer, *, confirms: str | None = None, c
     stream = StreamId(TOPIC, verdict_id)
     if store.head(str(stream)) is None:
         with contextlib.suppress(ConflictError):  # Another gate said the same at the same moment.
-            events: tuple[Event, ...] = (event, *regression_alerts(answer))
+            events: tuple[Event, ...] = (event, *beside, *regression_alerts(answer))
             StreamRecorder(store, stream, clock=clock).record(*events)
     return verdict_id
 
