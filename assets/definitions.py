@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.defs import awards, companies, configured
+from assets.defs import awards, benchmark, companies, configured
 from assets.io import ParquetIOManager
 from ledger.dagster.sensors import ledger_sensors
 
@@ -21,11 +21,16 @@ enrich_source = dg.define_asset_job(
     selection=dg.AssetSelection.groups("configured"),
     description="Link a source of your own to a registry of your own.",
 )
+benchmark_suite = dg.define_asset_job(
+    "benchmark_suite",
+    selection=dg.AssetSelection.groups(benchmark.GROUP),
+    description="Do every kind of work of an enrichment pipeline on generated awards, to see what each takes.",
+)
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([companies, awards, configured]),
-    jobs=[enrich_companies, enrich_awards, enrich_source],
+    assets=dg.load_assets_from_modules([companies, awards, configured, benchmark]),
+    jobs=[enrich_companies, enrich_awards, enrich_source, benchmark_suite],
     schedules=[dg.ScheduleDefinition(job=enrich_companies, cron_schedule="0 6 * * *")],
     sensors=ledger_sensors(),
-    resources={"io_manager": ParquetIOManager()},
+    resources={"io_manager": ParquetIOManager(), "benchmark_size": benchmark.BenchmarkSize()},
 )

@@ -69,9 +69,9 @@ def generate(awards: int, registry: int, seed: int = 1) -> Generated:
     companies = np.arange(registry, dtype=np.uint64)
     rows = np.arange(awards, dtype=np.uint64)
     # A twentieth of the rows repeats the row before: the same company and the same dirt.
-    original = np.where((_draw(rows, seed, 1) % 20 == 0) & (rows > 0), rows - np.uint64(1), rows)
-    absent = _draw(original, seed, 2) % 25 == 0
-    company = _draw(original, seed, 3) % max(registry, 1) + np.where(absent, registry, 0).astype(np.uint64)
+    original = np.where((draw(rows, seed, 1) % 20 == 0) & (rows > 0), rows - np.uint64(1), rows)
+    absent = draw(original, seed, 2) % 25 == 0
+    company = draw(original, seed, 3) % max(registry, 1) + np.where(absent, registry, 0).astype(np.uint64)
     identifiers = {
         "uei": _dirty(_uei(company, seed), original, seed, 10, missing=4),
         "duns": _dirty_duns(_duns(company, seed), original, seed),
@@ -105,7 +105,7 @@ def _schema(first: str, kind: pa.DataType) -> pa.Schema:
     return pa.schema([(first, kind), *((name, pa.string()) for name in ("name", "uei", "duns", "cage"))])
 
 
-def _draw(numbers: Numbers, seed: int, purpose: int) -> Numbers:
+def draw(numbers: Numbers, seed: int, purpose: int) -> Numbers:
     """Return a uniform 64-bit number per row and purpose (SplitMix64, Steele, Lea and Flood 2014)."""
     with np.errstate(over="ignore"):
         state = numbers * np.uint64(0x9E3779B97F4A7C15) + np.uint64((seed * 1_000_003 + purpose) & 0xFFFFFFFFFFFFFFFF)
@@ -122,11 +122,11 @@ def _pick(words: tuple[str, ...], numbers: Numbers) -> list[str]:
 def _names(company: Numbers, seed: int) -> list[str]:
     """Return the registered names; the number in some of them keeps large registries apart."""
     parts = zip(
-        _pick(_HEADS, _draw(company, seed, 50)),
-        _pick(_MIDDLES, _draw(company, seed, 51)),
-        _pick(_TAILS, _draw(company, seed, 52)),
-        (_draw(company, seed, 53) % 9_000 + 100).tolist(),
-        _pick(_FORMS, _draw(company, seed, 54)),
+        _pick(_HEADS, draw(company, seed, 50)),
+        _pick(_MIDDLES, draw(company, seed, 51)),
+        _pick(_TAILS, draw(company, seed, 52)),
+        (draw(company, seed, 53) % 9_000 + 100).tolist(),
+        _pick(_FORMS, draw(company, seed, 54)),
         strict=True,
     )
     return [
@@ -136,13 +136,13 @@ def _names(company: Numbers, seed: int) -> list[str]:
 
 def _known_names(company: Numbers, rows: Numbers, seed: int) -> list[str]:
     """Return the names awards know companies by: the registered one, or for one in fifty one it had before."""
-    renamed = _draw(rows, seed, 42) % 50 == 0
+    renamed = draw(rows, seed, 42) % 50 == 0
     return _names(company + np.where(renamed, _RENAMED, 0).astype(np.uint64), seed)
 
 
 def _uei(company: Numbers, seed: int) -> list[str]:
     """Return twelve letters and digits, unique by company."""
-    high = _draw(company, seed, 60)
+    high = draw(company, seed, 60)
     return [
         _spelled(number, 6, "K") + _spelled(noise, 6, "")
         for number, noise in zip(company.tolist(), high.tolist(), strict=True)
@@ -172,8 +172,8 @@ def _spelled(number: int, length: int, first: str) -> str:
 
 def _dirty(values: list[str], rows: Numbers, seed: int, purpose: int, *, missing: int) -> list[str | None]:
     """Return identifiers of which one in ``missing`` is absent and one in fifty has a wrong character."""
-    gone = (_draw(rows, seed, purpose) % missing == 0).tolist()
-    wrong = (_draw(rows, seed, purpose + 1) % 50 == 0).tolist()
+    gone = (draw(rows, seed, purpose) % missing == 0).tolist()
+    wrong = (draw(rows, seed, purpose + 1) % 50 == 0).tolist()
     return [
         None if no else ("#" + value[1:] if bad else value) for value, no, bad in zip(values, gone, wrong, strict=True)
     ]
@@ -181,7 +181,7 @@ def _dirty(values: list[str], rows: Numbers, seed: int, purpose: int, *, missing
 
 def _dirty_duns(values: list[str], rows: Numbers, seed: int) -> list[str | None]:
     """Return DUNS numbers, absent, as placeholders, without leading zeros, or with hyphens."""
-    kinds = (_draw(rows, seed, 20) % 20).tolist()
+    kinds = (draw(rows, seed, 20) % 20).tolist()
     spelled: list[str | None] = []
     for value, kind in zip(values, kinds, strict=True):
         if kind < 8:  # noqa: PLR2004 - eight of twenty are absent
@@ -197,7 +197,7 @@ def _dirty_duns(values: list[str], rows: Numbers, seed: int) -> list[str | None]
 
 def _dirty_names(names: list[str], rows: Numbers, seed: int) -> list[str]:
     """Return names as people type them: other case, other legal form, a letter lost or two swapped."""
-    kinds, places = (_draw(rows, seed, 40) % 10).tolist(), (_draw(rows, seed, 41) % 6 + 1).tolist()
+    kinds, places = (draw(rows, seed, 40) % 10).tolist(), (draw(rows, seed, 41) % 6 + 1).tolist()
     typed = []
     for name, kind, place in zip(names, kinds, places, strict=True):
         if kind == 0:

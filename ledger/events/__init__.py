@@ -24,6 +24,7 @@ from ledger.events.measurement import BreakdownMeasured, MetricMeasured, Progres
 from ledger.events.notice import AlertAcknowledged, NoticeFailed, NoticeSent
 from ledger.events.run import ConfigurationResolved, RunFinished, RunStarted
 from ledger.events.smoke import SmokeTested
+from ledger.events.verdict import VerdictReached
 
 KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
     {
@@ -47,6 +48,7 @@ KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
         "notice_sent": NoticeSent,
         "notice_failed": NoticeFailed,
         "smoke_tested": SmokeTested,
+        "verdict_reached": VerdictReached,
     }
 )
 
@@ -80,6 +82,7 @@ __all__ = [
     "SmokeTested",
     "StreamId",
     "UnknownEvent",
+    "VerdictReached",
     "asset_stream",
     "run_stream",
 ]

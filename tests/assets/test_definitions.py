@@ -7,12 +7,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.definitions import defs
+from assets.defs import benchmark
 from ledger.events import AssetFailed, AssetStarted
 from ledger.events.codec import from_table
 from ledger.service.replay import replay_run
 from ledger.store import open_store
 
 SELECTED = {
+    "benchmark_suite": set(benchmark.ASSETS),
     "enrich_awards": {"awards", "award_registry", "award_truth", "enriched_awards"},
     "enrich_companies": {
         *("companies", "registrants", "registrant_identifiers", "enriched_companies"),
@@ -57,8 +59,8 @@ def test_everything_is_declared_with_group_kind_and_description():
     assert {key.to_user_string() for key in graph.materializable_asset_keys} == set().union(*SELECTED.values())
     for key in graph.materializable_asset_keys:
         node = graph.get(key)
-        assert node.group_name in {"awards", "companies", "configured"}, key
-        assert node.kinds <= {"duckdb", "parquet"}, key
+        assert node.group_name in {"awards", "benchmark", "companies", "configured"}, key
+        assert node.kinds <= {"csv", "duckdb", "json", "numpy", "parquet", "python"}, key
         assert node.kinds, key
         assert node.description, key
 

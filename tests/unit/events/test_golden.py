@@ -29,6 +29,7 @@ from ledger.events import (
     RunFinished,
     RunStarted,
     SmokeTested,
+    VerdictReached,
 )
 from ledger.events.batch import freeze
 from ledger.events.codec import from_table
@@ -128,6 +129,18 @@ EXAMPLES = [
         code_version="abc",
         code_dirty=False,
         details={},
+    ),
+    VerdictReached(
+        outcome="FAIL",
+        sentence="judged 1 of 1; 1 regressed",
+        job="enrich",
+        candidate_run_ids=("run-1", "run-2"),
+        baseline="files",
+        baseline_digest="0f",
+        code_version="abc",
+        judged=1,
+        causes=("companies duration_s regressed (error)",),
+        findings=({"asset": "companies", "metric": "duration_s", "state": "regressed", "estimate": 0.25},),
     ),
 ]
 

@@ -1,0 +1,51 @@
+"""Accepted measurements as files that are reviewed like code. Pure: text in, records out; who calls does the I/O."""
+
+from ledger.baselines.errors import BaselineAlteredError, BaselineFormatError
+from ledger.baselines.loosening import Loosening, loosenings
+from ledger.baselines.model import (
+    CHANGE_KINDS,
+    SCHEMA_VERSION,
+    AcceptedRun,
+    AcceptedSample,
+    Baseline,
+    Change,
+    Checkpoint,
+    MetricBaseline,
+    rounded,
+    size_class_of,
+)
+from ledger.baselines.names import profile_name, relative_path
+from ledger.baselines.reading import read
+from ledger.baselines.recompute import Discrepancy, RunFacts, accepted_sample, recompute
+from ledger.baselines.writing import entry_digest, write
+
+SCHEMA_FILE = "schema.json"
+"""JSON Schema (2020-12) of a baseline file, beside this module: ``importlib.resources`` finds it."""
+
+
+__all__ = [
+    "CHANGE_KINDS",
+    "SCHEMA_FILE",
+    "SCHEMA_VERSION",
+    "AcceptedRun",
+    "AcceptedSample",
+    "Baseline",
+    "BaselineAlteredError",
+    "BaselineFormatError",
+    "Change",
+    "Checkpoint",
+    "Discrepancy",
+    "Loosening",
+    "MetricBaseline",
+    "RunFacts",
+    "accepted_sample",
+    "entry_digest",
+    "loosenings",
+    "profile_name",
+    "read",
+    "recompute",
+    "relative_path",
+    "rounded",
+    "size_class_of",
+    "write",
+]
