@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "run": ("ledger_cli.run:run", "Run a pipeline, record it, and show what it took."),
     "show": ("ledger_cli.show:show", "Show the latest runs, or one run in detail."),
     "samples": ("ledger_cli.samples:samples", "Give measured values: one per asset, metric and run."),
+    "trend": ("ledger_cli.trend:trend", "Tell where metrics are heading, and when they took another level."),
     "events": ("ledger_cli.events:events", "List the events themselves, or follow them as they come."),
     "smoke": ("ledger_cli.smoke:smoke", "Run the pipeline on known input and check what comes out."),
     "gate": ("ledger_cli.gate:gate", "Look at quality gates, and let assets through in an emergency."),

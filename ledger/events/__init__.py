@@ -18,6 +18,7 @@ from ledger.events.asset import (
     EnvironmentRecorded,
 )
 from ledger.events.base import Event, Json, RecordedEvent, StreamId, UnknownEvent, asset_stream, run_stream
+from ledger.events.change import ChangePointFound, ChangePointWithdrawn
 from ledger.events.gate import AssetBlocked, GateOverridden
 from ledger.events.judgement import AlertRaised, CheckEvaluated
 from ledger.events.measurement import BreakdownMeasured, MetricMeasured, ProgressReported
@@ -47,6 +48,8 @@ KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
         "notice_sent": NoticeSent,
         "notice_failed": NoticeFailed,
         "smoke_tested": SmokeTested,
+        "change_point_found": ChangePointFound,
+        "change_point_withdrawn": ChangePointWithdrawn,
     }
 )
 
@@ -64,6 +67,8 @@ __all__ = [
     "AssetLost",
     "AssetStarted",
     "BreakdownMeasured",
+    "ChangePointFound",
+    "ChangePointWithdrawn",
     "CheckEvaluated",
     "ConfigurationResolved",
     "EnvironmentRecorded",
