@@ -68,7 +68,7 @@ def write_changes(report: TrendReport, out: TextIO) -> None:
 
 def _table(report: TrendReport, marks: str) -> pa.Table:
     """Return the table of series."""
-    text: "dict[str, Callable[[SeriesTrend], str | None]]" = {
+    text: dict[str, Callable[[SeriesTrend], str | None]] = {
         "asset": lambda each: each.asset,
         "partition": lambda each: each.partition,
         "metric": lambda each: each.metric,
