@@ -3,6 +3,7 @@
 Rules:
 - Variables that redirect git (``GIT_DIR`` and friends) are taken away, so that the answer is about the directory asked.
 - No lock is taken and no index is refreshed: looking must not disturb a person who works in the repository.
+- Replacement objects are not followed: what a commit holds is what its id says.
 """
 
 import os
@@ -31,16 +32,50 @@ def code_state(directory: Path) -> CodeState | None:
     return CodeState(commit.strip(), bool(changed)) if changed is not None else None
 
 
+def commit_of(directory: Path, ref: str) -> str | None:
+    """Return the commit (hex) that a ref names, ``None`` where there is none, no repository or no git."""
+    found = _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+    return found.strip() if found else None
+
+
+def files_at(directory: Path, commit: str, below: str) -> dict[str, bytes] | None:
+    """Return the regular files that a commit holds below a path, by their path from there; ``None`` where git failed.
+
+    Args:
+        directory: A directory of the repository.
+        commit: The commit, hex.
+        below: Path from ``directory``, with ``/`` between its parts.
+    """
+    listed = _git(directory, "ls-tree", "-r", "-z", commit, "--", f"{below}/")
+    if listed is None:
+        return None
+    found = {}
+    for line in filter(None, listed.split("\0")):
+        facts, _, path = line.partition("\t")
+        mode, kind, blob = facts.split(" ")
+        if kind != "blob" or not mode.startswith("100"):
+            continue
+        content = _git_bytes(directory, "cat-file", "blob", blob)
+        if content is None:
+            return None
+        found[path.removeprefix(f"{below}/")] = content
+    return found
+
+
 def _git(directory: Path, *arguments: str) -> str | None:
     """Return what git printed, ``None`` where it failed."""
+    printed = _git_bytes(directory, *arguments)
+    return None if printed is None else printed.decode("utf-8", "replace")  # a file name need not be UTF-8
+
+
+def _git_bytes(directory: Path, *arguments: str) -> bytes | None:
+    """Return what git printed, ``None`` where it failed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(directory), *arguments]
+    command = ["git", "--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false"]
     try:
         done = subprocess.run(  # noqa: S603 - fixed program, no shell
-            command,
+            [*command, "-C", str(directory), *arguments],
             capture_output=True,
-            encoding="utf-8",
-            errors="replace",  # a file name need not be UTF-8
             stdin=subprocess.DEVNULL,
             env=environment,
             timeout=_TIMEOUT_S,

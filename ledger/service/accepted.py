@@ -1,0 +1,101 @@
+"""Finds the baseline files of assets, in a directory or in a commit, so that both are read by the same rules.
+
+Rules:
+- A file that is not where its asset, partition and profile belong is refused: whoever moved it hides something.
+- Only files of the assets in question are read; a damaged file of another asset stops nobody here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from ledger.baselines import Baseline, profile_name, read, relative_path
+from ledger.errors import ConfigurationError, StoreError
+from ledger.git import commit_of, files_at
+from ledger.service.observing import Key
+
+DIRECTORY: Final = "baselines"
+"""Where a project keeps its baselines, from its directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedBaselines:
+    """Baseline files.
+
+    Attributes:
+        where: What they were read from, for people.
+        content: File content by path below the directory of baselines, with ``/``.
+        read_files: What was parsed so far, by path.
+    """
+
+    where: str
+    content: Mapping[str, bytes]
+    read_files: dict[str, Baseline] = field(default_factory=dict)
+
+    def of(self, key: Key, machine: str) -> Baseline | None:
+        """Return the baseline of an asset and partition for a machine.
+
+        Raises:
+            BaselineFormatError: The file is no baseline, or lies at the wrong place.
+            BaselineAlteredError: Its numbers were edited.
+        """
+        path = relative_path(key[0], profile_name(machine), key[1])
+        return self._read(path) if path in self.content else None
+
+    def elsewhere(self, key: Key) -> Baseline | None:
+        """Return a baseline of an asset and partition for whatever machine there is one, by name of its profile."""
+        name = relative_path(key[0], "any", key[1]).partition("/")[2]
+        found = sorted(path for path in self.content if path.partition("/")[2] == name)
+        return self._read(found[0]) if found else None
+
+    def _read(self, path: str) -> Baseline:
+        if path not in self.read_files:
+            shown = f"{self.where}/{path}"
+            baseline = read(self.content[path], shown)
+            right = relative_path(baseline.asset, baseline.profile, baseline.partition)
+            if right != path:
+                message = f"{shown}:1: the baseline of {baseline.asset!r} belongs at {right}; move the file there"
+                raise ConfigurationError(message)
+            self.read_files[path] = baseline
+        return self.read_files[path]
+
+
+def from_directory(directory: Path, shown: str = DIRECTORY) -> AcceptedBaselines:
+    """Return the baselines of a directory; none where it does not exist.
+
+    Raises:
+        StoreError: A file cannot be read.
+    """
+    content = {}
+    try:
+        for path in sorted(directory.glob("*/*.json")):
+            if path.is_symlink():
+                message = f"{shown}/{path.relative_to(directory)} is a symbolic link; a baseline is a file of its own"
+                raise ConfigurationError(message)
+            content[path.relative_to(directory).as_posix()] = path.read_bytes()
+    except OSError as error:
+        message = f"cannot read the baselines in {directory}: {error.strerror}; correct its permissions"
+        raise StoreError(message) from error
+    return AcceptedBaselines(shown, content)
+
+
+def from_ref(project: Path, ref: str) -> AcceptedBaselines:
+    """Return the baselines that a ref of the project's repository holds.
+
+    Raises:
+        ConfigurationError: There is no such ref.
+    """
+    commit = commit_of(project, ref)
+    found = files_at(project, commit, DIRECTORY) if commit is not None else None
+    if commit is None or found is None:
+        message = f"git knows no commit {ref!r} in {project}; fetch it, or name another ref"
+        raise ConfigurationError(message)
+    chosen = {path: content for path, content in found.items() if path.count("/") == 1 and path.endswith(".json")}
+    return AcceptedBaselines(f"{ref}:{DIRECTORY}", chosen)
+
+
+def several(baselines: Iterable[Baseline], where: str = DIRECTORY) -> AcceptedBaselines:
+    """Return baselines that are in memory already."""
+    read_files = {relative_path(one.asset, one.profile, one.partition): one for one in baselines}
+    return AcceptedBaselines(where, dict.fromkeys(read_files, b""), read_files)
