@@ -43,7 +43,8 @@ def write(calibration: Calibration, out: TextIO, *, columns_wide: int = 120) -> 
         table.write(_table(calibration), _columns(calibration), out, columns_wide=columns_wide)
         out.write(
             "\nheld: the limit below which four of five gates certify an unchanged metric, at baseline x candidate"
-            "\nruns; runs for: runs on each side from which that limit is held. Quality in absolute terms, all others relative.\n"
+            "\nruns; runs for: runs on each side from which that limit is held."
+            "\nQuality in absolute terms, all others relative.\n"
         )
 
 

@@ -150,7 +150,8 @@ def _comparable(observed: Observed) -> tuple[str, ...]:
     for run_id in observed.run_ids:
         groups.setdefault(frozenset(facts[run_id]), []).append(run_id)
     place = {run_id: number for number, run_id in enumerate(observed.run_ids)}
-    return tuple(max(groups.values(), key=lambda group: (len(group), place[group[-1]]), default=[]))
+    ordered = sorted(groups.values(), key=lambda group: (len(group), place[group[-1]]))
+    return tuple(ordered[-1]) if ordered else ()
 
 
 def _random(run_ids: Sequence[str], plan: Plan) -> list[Split]:
