@@ -221,7 +221,7 @@ def _one_per_run(table: pa.Table) -> pa.Table:
     single, many = ordered.filter(pc.invert(shared)), ordered.filter(shared)
     last = single.group_by(keys, use_threads=False).aggregate([(name, "last") for name in others])
     folded = last.rename_columns({f"{name}_last": name for name in others}).select(table.column_names)
-    return folded if many.num_rows == 0 else pa.concat_tables([folded, _medians(many, keys)])
+    return folded if many.num_rows == 0 else pa.concat_tables([folded, _medians(many, keys).cast(folded.schema)])
 
 
 def _medians(many: pa.Table, keys: list[str]) -> pa.Table:
