@@ -41,6 +41,11 @@ def run_name(number: int, job: str = "nightly") -> str:
     return f"{number:08x}-{job}"
 
 
+def commit_name(number: int) -> str:
+    """Return the commit of a run: another one every ten runs."""
+    return f"{number // 10:08x}" + "0" * 32
+
+
 def past(
     store: LedgerStore,
     values: Sequence[float] | dict[str, Sequence[float]],
@@ -53,7 +58,7 @@ def past(
     config: Callable[[int], str] = lambda number: "c0" * 32,
     cores: Callable[[int], float] = lambda number: 2.0,
     packages: Callable[[int], str] = lambda number: "p0",
-    commit: Callable[[int], str] = lambda number: f"{number // 10:040x}",
+    commit: Callable[[int], str] = commit_name,
     partition: Callable[[int], str | None] = lambda number: None,
     ends: Callable[[int], bool] = lambda number: True,
     order: Sequence[int] | None = None,

@@ -9,7 +9,7 @@ from ledger.errors import ConfigurationError
 from ledger.projections.histories import series_of
 from ledger.service.history import HISTORY_RUNS, Asked, chosen_runs, read_histories
 from ledger.store.memory import MemoryStore
-from tests.pasts import noisy, past, run_name
+from tests.pasts import commit_name, noisy, past, run_name
 
 
 def read(store, **asked):
@@ -25,7 +25,7 @@ def test_values_come_in_the_order_of_their_time_one_per_run():
     assert series.values.tolist() == values
     assert series.run_ids == tuple(run_ids)
     assert np.all(np.diff(series.times_s) == 3600.0)
-    assert series.commits[:11] == ("0" * 40,) * 10 + ("1".zfill(40),)
+    assert series.commits[:11] == (commit_name(0),) * 10 + (commit_name(10),)
 
 
 def test_runs_that_failed_have_no_place():

@@ -1,4 +1,4 @@
-"""Where histories are heading: steps, trends, what is flat, what cannot be told, and that it is the same whenever asked."""
+"""Where histories are heading: steps, trends, what is flat and what cannot be told; the same whenever it is asked."""
 
 import dataclasses
 import random
@@ -14,7 +14,7 @@ from ledger.service.series_trend import Look, told
 from ledger.service.trending import judged_metrics, trends
 from ledger.store import open_store
 from ledger.store.memory import MemoryStore
-from tests.pasts import noisy, past, run_name, stepped
+from tests.pasts import commit_name, noisy, past, run_name, stepped
 
 
 def report_of(values, *, asked=None, **how):
@@ -37,7 +37,7 @@ def test_a_step_is_found_with_its_run_its_size_and_its_commit():
     assert place[change.run_id] in range(38, 43)
     assert change.interval[0] <= 0.2 <= change.interval[1]
     assert change.interval[1] - change.interval[0] < 0.05
-    assert "4".zfill(40) in {*change.commits, change.commit_before}
+    assert commit_name(40) in {*change.commits, change.commit_before}
     assert change.p_value <= 0.01
     assert change.worse
     assert not change.provisional
