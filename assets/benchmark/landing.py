@@ -69,7 +69,7 @@ def detail_files(awards: int, seed: int) -> pa.Table:
 def packed_registry(companies: int, seed: int) -> bytes:
     """Return so many companies as an xz file of one JSON document: an object of columns."""
     text = json.dumps(generate(0, companies, seed).registry.to_pydict())
-    return lzma.compress(text.encode(), preset=2)
+    return lzma.compress(text.encode(), preset=6)
 
 
 def files_of(files: pa.Table, kind: str) -> pa.Table:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from assets.benchmark.engine import steady_connection
 from assets.enrich import ranges
 from assets.generate import draw
 from assets.matching.match import IDENTIFIER_CONFIDENCE, MATCH_SCHEMA, match_range
@@ -30,7 +31,7 @@ _LENGTHS: Final = {"uei": 12, "duns": 9, "cage": 5}
 
 def normalise_names(awards: pa.Table) -> pa.Table:
     """Return ``row``, ``normal_name`` and ``sorted_name`` (its distinct words in order) of each award, in order."""
-    with _one_thread() as connection:
+    with steady_connection() as connection:
         install_macros(connection)
         connection.register("awards", awards.select(["row", "name"]))
         return connection.sql("""
@@ -42,7 +43,7 @@ def normalise_names(awards: pa.Table) -> pa.Table:
 
 def with_normal_names(registry: pa.Table) -> pa.Table:
     """Return a registry with the column ``normal_name``."""
-    with _one_thread() as connection:
+    with steady_connection() as connection:
         install_macros(connection)
         connection.register("registry", registry)
         return connection.sql("SELECT *, normal_name(name) AS normal_name FROM registry ORDER BY key").to_arrow_table()
@@ -98,7 +99,7 @@ def unlinked(awards: pa.Table, identified: pa.Table) -> pa.Table:
 @contextmanager
 def prepared(registry: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a connection that knows the names of a registry (``key``, ``name``)."""
-    with _one_thread() as connection:
+    with steady_connection() as connection:
         prepare_registry(connection, registry.select(["key", "name"]))
         yield connection
 
@@ -184,8 +185,3 @@ def _clean(kind: str, value: str | None) -> str | None:
     if kind == "duns":
         bare = bare.zfill(_LENGTHS[kind])
     return bare if len(bare) == _LENGTHS[kind] and bare not in _PLACEHOLDERS else None
-
-
-def _one_thread() -> duckdb.DuckDBPyConnection:
-    """Return a connection that uses one thread, so that what it takes does not depend on what else runs."""
-    return duckdb.connect(config={"threads": 1})

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets.benchmark.engine import steady_connection
 from assets.generate import Numbers, draw
 
 QUANTILES: Final = pa.schema(
@@ -98,7 +98,7 @@ def ranked_awards(awards: pa.Table, amounts: Mapping[int, int]) -> pa.Table:
 
 def award_history(links: pa.Table, awards: pa.Table, details: pa.Table) -> pa.Table:
     """Return per award, by company and day: the running total, the days since the last one, a moving mean."""
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with steady_connection() as connection:
         connection.register("links", links.select(["row", "key"]))
         connection.register("awards", awards.select(["row", "agency", "signed"]))
         connection.register("details", details.select(["row", "cents"]))

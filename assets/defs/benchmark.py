@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from assets.benchmark import landing, linking, reading, summing
+from assets.benchmark.engine import settle, without_collections
 from assets.benchmark.faults import Faults, extra_units, faults_of, missing_bytes, repeated
 from assets.measured import record_quality, record_size
 from assets.quality import score
@@ -37,8 +38,8 @@ T = TypeVar("T")
 class BenchmarkSize(dg.ConfigurableResource[None]):
     """How much is generated: awards, companies they may name, and the seed."""
 
-    awards: int = 100_000
-    registry: int = 20_000
+    awards: int = 120_000
+    registry: int = 16_000
     seed: int = 1
 
 
@@ -66,11 +67,13 @@ def _work(units: int, work: Callable[[int], pa.Table], *, by_file: bool = False)
     span, faults = current_span(), _faults()
     name = span.header.subject
     slower, hungrier = faults.slowdown.get(name, 1.0), faults.memory.get(name, 1.0)
-    table = repeated(slower, units, work)
+    with without_collections():
+        table = repeated(slower, units, work)
     span.breakdown("work_units", {"needed": units, "extra": sum(extra_units(slower, units))}, unit="count")
     record_size(table, rows_in=None if by_file else units)
     if hungrier > 1.0:
         _hold(hungrier)
+    settle()
     return table
 
 
@@ -134,12 +137,6 @@ def normalised_names(parsed_awards: pa.Table) -> pa.Table:
     return _work(parsed_awards.num_rows, lambda n: linking.normalise_names(parsed_awards.slice(0, n)))
 
 
-@_asset("numpy")
-def name_fingerprints(normalised_names: pa.Table) -> pa.Table:
-    """MinHash of the trigrams of each name."""
-    return _work(normalised_names.num_rows, lambda n: summing.name_fingerprints(normalised_names.slice(0, n)))
-
-
 @_asset("python")
 def unique_awards(parsed_awards: pa.Table, normalised_names: pa.Table) -> pa.Table:
     """The awards without those that repeat an earlier one."""
@@ -148,6 +145,12 @@ def unique_awards(parsed_awards: pa.Table, normalised_names: pa.Table) -> pa.Tab
     )
     current_span().measure("duplicate_rows", float(parsed_awards.num_rows - table.num_rows))
     return table
+
+
+@_asset("numpy")
+def name_fingerprints(unique_awards: pa.Table) -> pa.Table:
+    """MinHash of the trigrams of each name."""
+    return _work(unique_awards.num_rows, lambda n: summing.name_fingerprints(unique_awards.slice(0, n)))
 
 
 @_asset("python")
@@ -163,7 +166,9 @@ def similar_awards(unique_awards: pa.Table, identified_awards: pa.Table, benchma
     """The companies that the other awards name by an equal or a similar name."""
     rest = linking.unlinked(unique_awards, identified_awards)
     with linking.prepared(benchmark_registry) as connection:
-        return _work(rest.num_rows, lambda n: linking.similar_awards(connection, rest.slice(0, n)))
+        table = _work(rest.num_rows, lambda n: linking.similar_awards(connection, rest.slice(0, n)))
+    settle()  # The registry's tables are gone only now.
+    return table
 
 
 @_asset("parquet")

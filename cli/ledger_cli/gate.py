@@ -1,74 +1,59 @@
-"""``gate list`` and ``gate override``."""
+"""``gate``: judge runs against the baseline."""
 
-import sys
-from datetime import datetime
+from typing import Any
 
 import click
 
-from ledger_cli.options import format_option, ledger_option, open_ledger, until_options
+from ledger_cli import gating
+from ledger_cli.options import format_option, open_ledger
 
 
-@click.group()
-def gate() -> None:
-    """Look at quality gates, and let assets through in an emergency."""
+@click.command()
+@gating.choosing_options
+@click.option("--asset", "assets", multiple=True, metavar="KEY", help="Only this asset; may be repeated.")
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric; may be repeated.")
+@click.option(
+    "--require",
+    "require",
+    multiple=True,
+    metavar="ASSET:METRIC",
+    help="Pass only if this is judged; may be repeated, and adds to regression.require.",
+)
+@gating.exit_options
+@click.option("--brief", is_flag=True, help="Do not list metrics that are well.")
+@click.option("--record/--no-record", default=True, help="Whether the verdict and its alerts go into the ledger.")
+@gating.where_options
+@format_option("text", "json")
+def gate(  # noqa: PLR0913 - one parameter per option
+    *,
+    assets: tuple[str, ...],
+    metrics: tuple[str, ...],
+    require: tuple[str, ...],
+    fail_on: tuple[str, ...],
+    exit_zero: bool,
+    brief: bool,
+    record: bool,
+    words: tuple[str, ...],
+    env: str | None,
+    ledger_uri: str | None,
+    form: str,
+    **chosen: Any,
+) -> int:
+    """Judge runs against the baseline: did anything get slower, hungrier or worse?
 
+    Exit codes: 0 PASS or WARN, 1 FAIL, 2 wrong usage, 3 INCONCLUSIVE, 4 an altered baseline or ledger.
+    """
+    from ledger.service.regression import ask
+    from ledger.service.verdicts import record as record_verdict
+    from ledger_cli.notify import tell
 
-@gate.command(name="list")
-@click.option("--closed", is_flag=True, help="Only gates that stop something.")
-@ledger_option
-@format_option("table", "json")
-def list_all(*, closed: bool, ledger_uri: str | None, form: str) -> None:
-    """List every gate in its latest state."""
-    from ledger.report import json
-    from ledger.report.text import printable
-    from ledger.service.gatekeeping import list_gates
-
-    found = [found for found in list_gates(open_ledger(ledger_uri)) if found.closed or not closed]
-    if form == "json":
-        rows = [
-            {
-                "asset": one.asset,
-                "partition": one.partition,
-                "check": one.check,
-                "state": _state(one.passed, one.override is not None),
-                "evaluated": one.evaluated,
-                "run_id": one.run_id,
-                "value": one.value,
-                "threshold": one.threshold,
-                "owner": one.override.owner if one.override else None,
-                "expires": one.override.expires if one.override else None,
-            }
-            for one in found
-        ]
-        sys.stdout.write(json.dump(rows) + "\n")
-        return
-    for one in found:
-        until = f" until {one.override.expires} by {one.override.owner}: {one.override.reason}" if one.override else ""
-        state = _state(one.passed, one.override is not None)
-        line = f"{state:10} {one.asset}  {one.check}  {one.description or ''}{until}"
-        sys.stdout.write(printable(line, 400) + "\n")
-    if not found:
-        sys.stdout.write("no gates\n")
-
-
-@gate.command()
-@click.argument("asset")
-@click.option("--check", help="Only this check; all of the asset's without it.")
-@until_options
-@ledger_option
-def override(
-    *, asset: str, check: str | None, reason: str, owner: str, until: datetime, ledger_uri: str | None
-) -> None:
-    """Let assets behind a closed gate of ASSET be made for a while; who, why and how long is recorded."""
-    from ledger.report.text import printable
-    from ledger.service.gatekeeping import override_gate
-
-    event = override_gate(open_ledger(ledger_uri), asset, check, reason=reason, owner=owner, expires=until)
-    which = check or "every gate"
-    sys.stdout.write(printable(f"{which} of {asset} is overridden until {event.expires} by {owner}") + "\n")
-
-
-def _state(passed: bool, overridden: bool) -> str:  # noqa: FBT001 - two words of one gate
-    if passed:
-        return "open"
-    return "overridden" if overridden else "closed"
+    store = open_ledger(ledger_uri)
+    settings, registry, project = gating.loaded(words, env)
+    required = tuple(dict.fromkeys((*settings.regression.require, *require)))
+    question = gating.question_of(settings, chosen, assets=assets, metrics=metrics, require=required)
+    answer = store.consult(lambda view: ask(view, question, settings.regression, registry, project))
+    gating.write(answer, form, every=not brief)
+    if record:
+        record_verdict(store, answer)
+        tell(store, settings, answer.candidate_run_ids)
+    return gating.code_of(answer, fail_on, exit_zero=exit_zero)

@@ -78,11 +78,11 @@ def run(
     from ledger_cli.notify import tell
 
     project = project_directory()
-    settings, tags = _configured(words, env, ledger_uri)
+    settings, tags = configured(words, env, ledger_uri)
     wanted["tags"] |= tags
     wanted["from_failure"] = _failed_run(settings, wanted)
-    specification = _specification(project, wanted)
-    home = _home(project)
+    specification = specification_of(project, wanted)
+    home = home_of(project)
     store = open_store(settings.ledger_uri, create=True)
     _reconcile(store, quiet=quiet)
     environment = os.environ | {"DAGSTER_HOME": str(home)}
@@ -91,8 +91,8 @@ def run(
     for number in range(runs):
         if runs > 1 and not quiet:
             click.echo(f"run {number + 1} of {runs}", err=True)
-        log = _log_file(home)
-        ended = _one_run(store, specification, environment, log, quiet=quiet)
+        log = log_file(home)
+        ended = one_run(store, specification, environment, log, quiet=quiet)
         _reconcile(store, quiet=quiet)
         if verbose:
             click.echo(log.read_text(encoding="utf-8", errors="replace"), err=True)
@@ -101,14 +101,14 @@ def run(
             tell(store, settings, (ended.run_id,))
         if ended.code != exit_codes.DONE:
             code = ended.code
-            _say_why(ended, log)
+            say_why(ended, log)
             if not keep_going or ended.code != exit_codes.FAILED:
                 break
     _report(store, done, form)
     return code
 
 
-def _configured(words: tuple[str, ...], env: str | None, ledger_uri: str | None) -> "tuple[Settings, dict[str, str]]":
+def configured(words: tuple[str, ...], env: str | None, ledger_uri: str | None) -> "tuple[Settings, dict[str, str]]":
     """Return the settings, and the tags that carry what was overridden to the steps of the run."""
     from ledger.service.locate import load_settings
     from ledger.service.overrides import override_tags
@@ -144,7 +144,7 @@ def _failed_run(settings: "Settings", wanted: dict[str, Any]) -> str | None:
     return str(row["run_id"])
 
 
-def _specification(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:
+def specification_of(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     """Return what the child is told to run."""
     import yaml
 
@@ -188,21 +188,21 @@ def _default_module(project: Path) -> str:
         raise ConfigurationError(message) from error
 
 
-def _home(project: Path) -> Path:
+def home_of(project: Path) -> Path:
     """Return Dagster's home, made where nobody set one."""
     from ledger.service.home import prepare_home
 
     return prepare_home(project)
 
 
-def _log_file(home: Path) -> Path:
+def log_file(home: Path) -> Path:
     """Return a new file for Dagster's log of one run."""
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     return logs / f"{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:8]}.log"
 
 
-def _one_run(
+def one_run(
     store: "LedgerStore", specification: dict[str, Any], environment: Mapping[str, str], log: Path, *, quiet: bool
 ) -> "Ended":
     """Run once and show its progress."""
@@ -233,7 +233,7 @@ def launch_quietly(store: "LedgerStore", wanted: Mapping[str, Any], project: Pat
     specification = {"assets": (), "partition": None, "executor": "in_process", "from_failure": None} | {**wanted}
     specification["module"] = specification["module"] or _default_module(project)
     environment = os.environ | {"DAGSTER_HOME": str(home)}
-    return _one_run(store, specification, environment, _log_file(home), quiet=True)
+    return one_run(store, specification, environment, log_file(home), quiet=True)
 
 
 def _reconcile(store: "LedgerStore", *, quiet: bool) -> None:
@@ -246,7 +246,7 @@ def _reconcile(store: "LedgerStore", *, quiet: bool) -> None:
             click.echo(printable(f"lost: {attempt.asset} of run {attempt.run_id[:8]}: {attempt.reason}"), err=True)
 
 
-def _say_why(ended: "Ended", log: Path) -> None:
+def say_why(ended: "Ended", log: Path) -> None:
     """Write one sentence per failure, and where the whole log is."""
     from ledger.report.text import printable
 

@@ -75,3 +75,26 @@ BLOCKED: Final = (
     Column("check", "gate", rank=1),
     Column("reason", "reason", rank=2, cell_characters=240),
 )
+
+PROPOSED: Final = (
+    Column("asset", "asset"),
+    Column("partition", "partition", rank=5),
+    Column("metric", "metric"),
+    Column("change", "change"),
+    Column("before", "accepted", unit_column="unit"),
+    Column("median", "proposed", unit_column="unit"),
+    Column("mad", "deviation", unit_column="unit", rank=3),
+    Column("runs", "runs", COUNT, rank=2),
+)
+
+BASELINES: Final = (
+    Column("profile", "profile", rank=4, cell_characters=40),
+    Column("asset", "asset"),
+    Column("partition", "partition", rank=6),
+    Column("metric", "metric"),
+    Column("median", "median", unit_column="unit"),
+    Column("mad", "deviation", unit_column="unit", rank=3),
+    Column("runs", "runs", COUNT, rank=2),
+    Column("change", "change", rank=5),
+    Column("reason", "reason", rank=7, cell_characters=120),
+)

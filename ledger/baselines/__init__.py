@@ -1,6 +1,7 @@
 """Accepted measurements as files that are reviewed like code. Pure: text in, records out; who calls does the I/O."""
 
 from ledger.baselines.errors import BaselineAlteredError, BaselineFormatError
+from ledger.baselines.loosening import Loosening, loosenings
 from ledger.baselines.model import (
     CHANGE_KINDS,
     SCHEMA_VERSION,
@@ -34,10 +35,12 @@ __all__ = [
     "Change",
     "Checkpoint",
     "Discrepancy",
+    "Loosening",
     "MetricBaseline",
     "RunFacts",
     "accepted_sample",
     "entry_digest",
+    "loosenings",
     "profile_name",
     "read",
     "recompute",

@@ -59,7 +59,7 @@ def refusal(closed: list[Gate]) -> GateClosed:
     told = "; ".join(reason(gate) for gate in closed)
     return GateClosed(
         f"not made: {told}. Materialise {first.asset} again, or override it with"
-        f" `dagster-ledger gate override {first.asset} --reason … --owner …`",
+        f" `dagster-ledger quality override {first.asset} --reason … --owner …`",
         metadata={
             "ledger/blocked_by": [gate.asset for gate in closed],
             "ledger/check": [gate.check for gate in closed],

@@ -25,6 +25,7 @@ from ledger.events.measurement import BreakdownMeasured, MetricMeasured, Progres
 from ledger.events.notice import AlertAcknowledged, NoticeFailed, NoticeSent
 from ledger.events.run import ConfigurationResolved, RunFinished, RunStarted
 from ledger.events.smoke import SmokeTested
+from ledger.events.verdict import VerdictReached
 
 KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
     {
@@ -40,6 +41,8 @@ KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
         "metric_measured": MetricMeasured,
         "breakdown_measured": BreakdownMeasured,
         "progress_reported": ProgressReported,
+        "change_point_found": ChangePointFound,
+        "change_point_withdrawn": ChangePointWithdrawn,
         "check_evaluated": CheckEvaluated,
         "alert_raised": AlertRaised,
         "asset_blocked": AssetBlocked,
@@ -48,8 +51,7 @@ KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
         "notice_sent": NoticeSent,
         "notice_failed": NoticeFailed,
         "smoke_tested": SmokeTested,
-        "change_point_found": ChangePointFound,
-        "change_point_withdrawn": ChangePointWithdrawn,
+        "verdict_reached": VerdictReached,
     }
 )
 
@@ -85,6 +87,7 @@ __all__ = [
     "SmokeTested",
     "StreamId",
     "UnknownEvent",
+    "VerdictReached",
     "asset_stream",
     "run_stream",
 ]

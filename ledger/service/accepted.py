@@ -5,18 +5,32 @@ Rules:
 - Only files of the assets in question are read; a damaged file of another asset stops nobody here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
 from ledger.baselines import Baseline, profile_name, read, relative_path
 from ledger.errors import ConfigurationError, StoreError
 from ledger.git import commit_of, files_at
+from ledger.names import no_such
 from ledger.service.observing import Key
 
 DIRECTORY: Final = "baselines"
 """Where a project keeps its baselines, from its directory."""
+
+
+_ROWS: Final = pa.schema(
+    [
+        *((name, pa.string()) for name in ("profile", "asset", "partition", "metric", "unit", "direction")),
+        *((name, pa.float64()) for name in ("median", "mad")),
+        ("runs", pa.int64()),
+        *((name, pa.float64()) for name in ("limit", "floor")),
+        *((name, pa.string()) for name in ("machine", "size_class", "anchor", "change", "reason")),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +62,43 @@ class AcceptedBaselines:
         name = relative_path(key[0], "any", key[1]).partition("/")[2]
         found = sorted(path for path in self.content if path.partition("/")[2] == name)
         return self._read(found[0]) if found else None
+
+    def rows(self, asset: str | None = None) -> pa.Table:
+        """Return what is accepted, a row per metric, ordered by profile, asset, partition and metric.
+
+        Args:
+            asset: Only this asset; all when ``None``.
+
+        Raises:
+            ConfigurationError: There is none for the asset.
+        """
+        found = [self._read(path) for path in sorted(self.content)]
+        if asset is not None and asset not in (known := {one.asset for one in found}):
+            raise ConfigurationError(no_such("baseline of asset", asset, known, f"in {self.where}"))
+        rows = [
+            {
+                "profile": one.profile,
+                "asset": one.asset,
+                "partition": one.partition,
+                "metric": entry.metric,
+                "unit": entry.unit,
+                "direction": entry.direction,
+                "median": entry.current.median,
+                "mad": entry.current.mad,
+                "runs": len(entry.current.runs),
+                "limit": entry.limit,
+                "floor": entry.floor,
+                "machine": entry.current.machine,
+                "size_class": entry.current.size_class,
+                "anchor": None if entry.anchor is None else entry.anchor.label,
+                "change": entry.change.kind,
+                "reason": entry.change.reason,
+            }
+            for one in found
+            for entry in one.metrics
+            if asset in {None, one.asset}
+        ]
+        return pa.Table.from_pylist(rows, schema=_ROWS)
 
     def _read(self, path: str) -> Baseline:
         if path not in self.read_files:
@@ -93,9 +144,3 @@ def from_ref(project: Path, ref: str) -> AcceptedBaselines:
         raise ConfigurationError(message)
     chosen = {path: content for path, content in found.items() if path.count("/") == 1 and path.endswith(".json")}
     return AcceptedBaselines(f"{ref}:{DIRECTORY}", chosen)
-
-
-def several(baselines: Iterable[Baseline], where: str = DIRECTORY) -> AcceptedBaselines:
-    """Return baselines that are in memory already."""
-    read_files = {relative_path(one.asset, one.profile, one.partition): one for one in baselines}
-    return AcceptedBaselines(where, dict.fromkeys(read_files, b""), read_files)

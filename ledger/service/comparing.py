@@ -85,6 +85,11 @@ def judging(metric: str, unit: str, registry: MetricRegistry, entry: MetricBasel
     return Judging(_KIND_OF_UNIT.get(unit, "count"), declared.direction, unit)
 
 
+def judged_of(series: Mapping[str, Series], registry: MetricRegistry) -> tuple[str, ...]:
+    """Return the metrics of an asset that a gate judges, each thing once."""
+    return tuple(_only_once(series, registry, set()))
+
+
 def against_files(
     candidate: Observed,
     accepted: AcceptedBaselines,

@@ -32,6 +32,7 @@ _NOT_COMPARED: Final = frozenset(
         "output_dir",
         "notify_webhook_urls",
         "notify_commands",
+        "regression",
     }
 )
 ENV_VARIABLE: Final = "DAGSTER_LEDGER_ENV"

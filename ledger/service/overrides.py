@@ -43,3 +43,8 @@ def _placed(entry: object) -> Placed:
     if isinstance(entry, dict) and entry.keys() == {"value", "source"}:
         return Placed(entry["value"], str(entry["source"]))
     return Placed(entry, f"--tag {OVERRIDES_TAG}")
+
+
+def carried(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return those tags of a run that chose its settings, for a run that shall have the same."""
+    return {name: tags[name] for name in (ENV_TAG, OVERRIDES_TAG) if name in tags}

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ledger.metrics import Direction, Kind, Metric
 from ledger.settings.limits import ANY_ASSET, MetricLimit, Severity
+from ledger.settings.regression import RegressionSettings
 from ledger.units import MIB
 
 SECRET_SETTINGS: Final = frozenset({"notify_webhook_urls", "notify_commands"})
@@ -106,6 +107,10 @@ class Settings(BaseModel):
     ledger_grace_s: Annotated[
         float, Field(ge=0.0, le=31_536_000.0, description="Seconds that files stay once a compaction replaced them.")
     ] = 86_400.0
+    regression: Annotated[
+        RegressionSettings,
+        Field(default_factory=RegressionSettings, description="What the regression gate tolerates and looks at."),
+    ]
     metrics: Annotated[
         dict[str, DeclaredMetric], Field(default_factory=dict, description="Metrics of the project, by name.")
     ]

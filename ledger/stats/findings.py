@@ -2,14 +2,16 @@
 
 Rules:
 - Regressed: the evidence holds after the correction for all tests, and the estimate is at or beyond the limit.
-- Improved: the whole interval is on the better side, beyond the mirrored limit.
+- Improved: the whole interval is on the better side, and the estimate is beyond the mirrored limit.
 - Ok: the one-sided upper bound of the worsening is below the limit. It is a certificate, not the lack of an alarm.
 - Everything else is inconclusive, with the runs that are still needed.
+- One candidate run is inconclusive, except where counts of rows stand behind a drop.
 """
 
+import math
+import statistics
 from dataclasses import dataclass, replace
-
-import numpy as np
+from typing import Final
 
 from ledger.stats.hodges_lehmann import Shift
 from ledger.stats.pairs import Pair, limit_of
@@ -17,8 +19,9 @@ from ledger.stats.records import Against, Comparison, Finding, Observations, Pol
 from ledger.stats.severity import severity_of
 from ledger.units import format_value
 
-
-MIN_RUNS = 3
+MIN_BASELINE: Final = 3
+"""Fewer runs do not show how much a metric varies."""
+MIN_CANDIDATE: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,7 @@ class Numbers:
         p: Evidence against "no worsening", in (0, 1].
         adjusted_p: After the correction for all tests.
         needed_runs: Candidate runs still needed; ``None`` where that is not known.
+        one_run_is_enough: Whether one candidate run may be called a regression.
     """
 
     shift: Shift
@@ -38,6 +42,7 @@ class Numbers:
     p: float
     adjusted_p: float
     needed_runs: int | None
+    one_run_is_enough: bool = False
 
 
 def blank(comparison: Comparison, against: Against, observed: Observations, policy: Policy) -> Finding:
@@ -62,12 +67,6 @@ def blank(comparison: Comparison, against: Against, observed: Observations, poli
     )
 
 
-def _median(side: Observations) -> float | None:
-    """Return the median, ``None`` where a value is no finite number or there is none."""
-    values = np.asarray(side.values, dtype=np.float64)
-    return float(np.median(values)) if values.size and bool(np.isfinite(values).all()) else None
-
-
 def refused(comparison: Comparison, against: Against, observed: Observations, why: str, policy: Policy) -> Finding:
     """Return the finding of a comparison that may not be judged."""
     return replace(blank(comparison, against, observed, policy), state="not_comparable", reasons=(why,))
@@ -76,54 +75,80 @@ def refused(comparison: Comparison, against: Against, observed: Observations, wh
 def measured(pair: Pair, numbers: Numbers, policy: Policy) -> Finding:
     """Return the finding of a pair with noise."""
     shift = numbers.shift
-    estimate = pair.worsening(shift.estimate)
-    lower = None if shift.lower is None else pair.worsening(shift.lower)
-    upper = None if shift.upper is None else pair.worsening(shift.upper)
-    bound = None if shift.upper_one_sided is None else pair.worsening(shift.upper_one_sided)
-    state, why = _state(pair, numbers, estimate, policy)
+    lower, upper = _worsening(pair, shift.lower), _worsening(pair, shift.upper)
+    state, why = _state(pair, numbers, policy)
     return replace(
         blank(pair.comparison, pair.against, pair.observed, policy),
         state=state,
         severity=severity_of(lower, pair.limit, policy) if state == "regressed" else None,
-        estimate=estimate,
+        estimate=pair.worsening(shift.estimate),
         interval=None if lower is None or upper is None else (lower, upper),
-        upper_bound=bound,
+        upper_bound=_worsening(pair, shift.upper_one_sided),
         raw_estimate=pair.worsening(numbers.raw),
         p=numbers.p,
         adjusted_p=numbers.adjusted_p,
         needed_runs=numbers.needed_runs if state == "inconclusive" else None,
-        reasons=(*pair.notes, _what(pair, estimate), why),
+        n_baseline=pair.baseline.size,
+        n_candidate=pair.candidate.size,
+        reasons=(*pair.notes, _what(pair, numbers), why),
     )
 
 
-def _state(pair: Pair, numbers: Numbers, estimate: float, policy: Policy) -> tuple[State, str]:
+def _state(pair: Pair, numbers: Numbers, policy: Policy) -> tuple[State, str]:
+    limit = percent(pair, pair.tolerated)
     shift = numbers.shift
-    limit = f"{pair.tolerated:.1%}"
-    if pair.candidate.size == 1:
+    if pair.baseline.size < MIN_BASELINE:
+        return (
+            "inconclusive",
+            f"a baseline of {pair.baseline.size} runs does not show its noise; {MIN_BASELINE} are needed",
+        )
+    single = pair.candidate.size < MIN_CANDIDATE
+    if single and not numbers.one_run_is_enough:
         return "inconclusive", "one candidate run cannot tell a change from chance"
-    if pair.baseline.size < MIN_RUNS:
-        return "inconclusive", f"a baseline of {pair.baseline.size} runs does not show its noise; {MIN_RUNS} are needed"
-    if estimate >= pair.tolerated and numbers.adjusted_p <= policy.alpha:
-        return "regressed", f"worse than the limit of {limit}, adjusted p {numbers.adjusted_p:.2g}"
+    if shift.estimate >= pair.shift(pair.tolerated) and numbers.adjusted_p <= policy.alpha:
+        return "regressed", f"worse by at least the limit of {limit}; adjusted p is {numbers.adjusted_p:.2g}"
+    if single:
+        return "inconclusive", "one candidate run cannot show that nothing changed"
+    return _without_regression(pair, numbers, policy)
+
+
+def _without_regression(pair: Pair, numbers: Numbers, policy: Policy) -> tuple[State, str]:
+    shift, limit = numbers.shift, percent(pair, pair.tolerated)
     upper = shift.upper_one_sided
     if upper is None:
         return "inconclusive", "too few runs for an interval"
-    better = pair.shift(-pair.tolerated / (1.0 + pair.tolerated) if pair.scale == "log" else -pair.tolerated)
-    if shift.upper is not None and shift.upper < 0.0 and shift.estimate <= better:
+    if shift.upper is not None and shift.upper < 0.0 and shift.estimate <= -pair.shift(pair.tolerated):
         return "improved", f"better by more than {limit}"
-    if pair.worsening(upper) < pair.tolerated:
-        return (
-            "ok",
-            f"no worsening above {limit}: with {policy.confidence:.0%} confidence it is below {pair.worsening(upper):.1%}",
-        )
+    if upper < pair.shift(pair.tolerated):
+        bound = percent(pair, pair.worsening(upper))
+        return "ok", f"no worsening of {limit}: with {policy.confidence:.0%} confidence it is below {bound}"
+    if shift.estimate >= pair.shift(pair.tolerated):
+        return "inconclusive", f"worse by the limit of {limit} or more, but chance is not excluded"
     return "inconclusive", f"neither a worsening of {limit} nor its absence is shown"
 
 
-def _what(pair: Pair, estimate: float) -> str:
+def percent(pair: Pair, worsening: float) -> str:
+    """Return a worsening as people read it: percent, or points of a ratio."""
+    return f"{100.0 * worsening:.1f} points" if pair.scale == "absolute" else f"{worsening:.1%}"
+
+
+def _what(pair: Pair, numbers: Numbers) -> str:
     unit = pair.comparison.unit
-    before = format_value(float(np.median(pair.observed.values)), unit)
-    after = format_value(float(np.median(pair.comparison.candidate.values)), unit)
+    before = format_value(statistics.median(pair.observed.values), unit)
+    after = format_value(statistics.median(pair.comparison.candidate.values), unit)
+    estimate = pair.worsening(numbers.shift.estimate)
+    kept = "" if numbers.raw == numbers.shift.estimate else " after the common shift is taken out"
     return (
         f"{before} in {pair.baseline.size} baseline runs, {after} in {pair.candidate.size} candidate runs:"
-        f" {estimate:+.1%} (larger is worse)"
+        f" {percent(pair, abs(estimate))} {'worse' if estimate > 0.0 else 'better'}{kept}"
     )
+
+
+def _worsening(pair: Pair, shift: float | None) -> float | None:
+    return None if shift is None else pair.worsening(shift)
+
+
+def _median(side: Observations) -> float | None:
+    """Return the median, ``None`` where a value is no finite number or there is none."""
+    known = side.values and all(math.isfinite(value) for value in side.values)
+    return statistics.median(side.values) if known else None

@@ -2,7 +2,7 @@
 
 Rules:
 - The estimate is the median of the differences candidate minus baseline (Hodges & Lehmann 1963).
-- The interval inverts the exact Mann–Whitney test: its ends are ordered differences. It holds its coverage in every
+- The interval inverts the exact Mann-Whitney test: its ends are ordered differences. It holds its coverage in every
   independent noise; where the runs of a candidate share something (a machine, a day) it is too narrow, which is why
   ``judging`` widens it.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ledger.stats.mann_whitney import FloatArray, order_of_bound
+from ledger.stats.mann_whitney import FloatArray, middle_of, order_of_bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def shift_of(baseline: FloatArray, candidate: FloatArray, confidence: float) -> 
     two = order_of_bound(baseline.size, candidate.size, (1.0 - confidence) / 2.0)
     one = order_of_bound(baseline.size, candidate.size, 1.0 - confidence)
     return Shift(
-        estimate=float(np.median(differences)),
+        estimate=middle_of(differences),
         lower=None if two is None else float(differences[two]),
         upper=None if two is None else float(differences[-1 - two]),
         upper_one_sided=None if one is None else float(differences[-1 - one]),

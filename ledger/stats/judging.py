@@ -1,27 +1,28 @@
 """The gate's judgement: one finding per comparison, for a whole family at once.
 
 Rules:
-- What may not be compared is refused first; what does not vary is judged by the exact rule; the rest with noise.
-- All tests of a gate are corrected together. A rate beside a time of the same asset says the same thing twice and does
-  not count as a test of its own.
-- Against the current baseline and, where there is one, the anchor; the anchor speaks where it alone says regressed.
+- What may not be compared is refused first; known differences (size, strata) are taken out; what does not vary is
+  judged by the exact rule; the rest with noise, all of it together.
+- A shift that all assets share is handled as ``environment`` says; estimates before it was taken out are kept.
+- Against the current baseline and, where there is one, the anchor; the anchor speaks where it alone says regressed, so
+  that ten steps of 9 % do not pass a gate of 10 %.
 - One finding per comparison, in the same order, whatever the order of the runs.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-
-import numpy as np
+from typing import TypeAlias
 
 from ledger.stats import exact_rule
 from ledger.stats.admission import refusal
-from ledger.stats.findings import Numbers, blank, measured, refused
-from ledger.stats.hodges_lehmann import shift_of
-from ledger.stats.moderated_t import baseline_variance, moderated_t
-from ledger.stats.multiplicity import adjusted
+from ledger.stats.alignment import aligned
+from ledger.stats.environment import Environment, environment_of, follows_machine
+from ledger.stats.family import numbers_of
+from ledger.stats.findings import measured, refused
 from ledger.stats.pairs import Pair, pair_of
 from ledger.stats.records import Against, Assessment, Comparison, Finding, Observations, Policy
+
+Place: TypeAlias = tuple[int, str]
 
 
 def judge(comparisons: Sequence[Comparison], policy: Policy | None = None) -> tuple[Finding, ...]:
@@ -35,27 +36,33 @@ def judge(comparisons: Sequence[Comparison], policy: Policy | None = None) -> tu
 
 
 def assess(comparisons: Sequence[Comparison], policy: Policy | None = None) -> Assessment:
-    """Return the findings of ``judge`` with what the family as a whole showed.
+    """Return the findings of ``judge`` with the shift that the family as a whole showed.
 
     Args:
         comparisons: One family: everything one gate looks at; may be empty.
         policy: What is tolerated; the shipped defaults where it is ``None``.
     """
     rules = policy or Policy()
-    settled: dict[tuple[int, Against], Finding] = {}
-    pairs: dict[tuple[int, Against], Pair] = {}
+    found: dict[Place, Finding] = {}
+    pairs: dict[Place, Pair] = {}
     for index, comparison in enumerate(comparisons):
         for against, observed in _baselines(comparison):
             result = _settle(comparison, against, observed, rules)
             if isinstance(result, Pair):
                 pairs[index, against] = result
             else:
-                settled[index, against] = result
-    settled.update(_with_noise(pairs, rules))
+                found[index, against] = result
+    environments = {
+        against: environment_of([pair for pair in pairs.values() if pair.against == against], rules)
+        for against in ("current", "anchor")
+    }
+    found.update(_with_noise(pairs, environments, rules))
+    current = environments["current"]
     return Assessment(
         findings=tuple(
-            _worst(settled[index, "current"], settled.get((index, "anchor"))) for index in range(len(comparisons))
-        )
+            _worst(found[index, "current"], found.get((index, "anchor"))) for index in range(len(comparisons))
+        ),
+        environment_shift=None if current is None else current.record,
     )
 
 
@@ -71,44 +78,59 @@ def _settle(comparison: Comparison, against: Against, observed: Observations, po
     why = refusal(comparison, observed)
     if why is not None:
         return refused(comparison, against, observed, why, policy)
-    if exact_rule.is_deterministic(comparison, observed):
-        return exact_rule.judge_exactly(comparison, against, observed, policy)
-    pair = pair_of(comparison, against, observed, policy)
-    if pair is None:
-        return exact_rule.judge_exactly(comparison, against, observed, policy)
-    return pair
+    sides = aligned(comparison, observed, policy)
+    if isinstance(sides, str):
+        return refused(comparison, against, observed, sides, policy)
+    pair = None
+    if not exact_rule.is_deterministic(comparison, sides):
+        pair = pair_of(comparison, against, observed, sides, policy)
+    return exact_rule.judge_exactly(comparison, against, observed, sides, policy) if pair is None else pair
 
 
-def _with_noise(pairs: dict[tuple[int, Against], Pair], policy: Policy) -> dict[tuple[int, Against], Finding]:
-    families = _families(list(pairs.values()))
-    p_values = [moderated_t(pair.baseline, pair.candidate, families.get(_family(pair))) for pair in pairs.values()]
-    corrected = adjusted(p_values)
-    found: dict[tuple[int, Against], Finding] = {}
-    for (key, pair), p, adjusted_p in zip(pairs.items(), p_values, corrected, strict=True):
-        shift = shift_of(pair.baseline, pair.candidate, policy.confidence)
-        numbers = Numbers(shift=shift, raw=shift.estimate, p=p, adjusted_p=adjusted_p, needed_runs=None)
-        found[key] = measured(pair, numbers, policy)
-    return found
+def _with_noise(
+    pairs: Mapping[Place, Pair], environments: Mapping[str, Environment | None], policy: Policy
+) -> dict[Place, Finding]:
+    """Return the findings of all pairs, with the shift of the environment handled."""
+    numbers = numbers_of(pairs, {}, policy)
+    raw = {place: measured(pair, numbers[place], policy) for place, pair in pairs.items()}
+    moved = {}
+    for place, pair in pairs.items():
+        environment = environments[pair.against]
+        if environment is not None and environment.handling != "leave" and follows_machine(pair):
+            moved[place] = environment
+    if not moved:
+        return raw
+    shifted = {
+        place: replace(pair, candidate=pair.candidate - moved[place].shift) if place in moved else pair
+        for place, pair in pairs.items()
+    }
+    numbers = numbers_of(shifted, {place: one.shift.estimate for place, one in numbers.items()}, policy)
+    taken = {place: measured(pair, numbers[place], policy) for place, pair in shifted.items()}
+    return {
+        place: _handled(raw[place], finding, moved[place]) if place in moved else finding
+        for place, finding in taken.items()
+    }
 
 
-def _family(pair: Pair) -> str:
-    kind = "time" if pair.comparison.kind == "rate" else pair.comparison.kind
-    return f"{kind}/{pair.scale}"
-
-
-def _families(pairs: Sequence[Pair]) -> dict[str, float]:
-    variances: dict[str, list[float]] = defaultdict(list)
-    for pair in pairs:
-        variances[_family(pair)].append(baseline_variance(pair.baseline))
-    return {family: float(np.quantile(values, 0.75)) for family, values in variances.items()}
+def _handled(raw: Finding, taken: Finding, environment: Environment) -> Finding:
+    """Return the finding that stands where the environment moved."""
+    told = (*taken.reasons, environment.record.sentence)
+    if environment.handling == "take out" or (environment.handling == "doubt" and taken.state == "regressed"):
+        return replace(taken, reasons=told)
+    if environment.handling == "both must agree" and raw.state == taken.state:
+        return replace(taken, reasons=told)
+    return replace(
+        taken,
+        state="inconclusive",
+        severity=None,
+        reasons=(*told, f"as measured {raw.state}, without the common shift {taken.state}"),
+    )
 
 
 def _worst(current: Finding, anchor: Finding | None) -> Finding:
+    """Return the current finding, or the anchor's where that alone says regressed."""
     if anchor is None or current.state == "regressed":
         return current
     if anchor.state == "regressed":
-        return anchor
-    return replace(current, reasons=(*current.reasons, f"against the anchor: {anchor.state}"))
-
-
-__all__ = ["assess", "blank", "judge"]
+        return replace(anchor, reasons=(*anchor.reasons, f"against the current baseline alone: {current.state}"))
+    return replace(current, reasons=(*current.reasons, f"against the anchor: {anchor.state.replace('_', ' ')}"))

@@ -1,67 +1,103 @@
-"""A t-test on robust locations whose variance borrows strength from the other metrics of the gate.
+"""Robust locations, and variances that borrow strength from the other metrics of the gate.
 
 Rules:
-- The candidate speaks through its better values: its worst 40 % are dropped before the mean, so that two slow runs of
-  five are no regression.
-- The baseline is clipped at median ± 4 MAD for location and variance; nothing is deleted.
-- The variance is shrunk towards the family's (Smyth 2004, eq. 5: posterior variance with ``PRIOR_DF`` degrees).
-- Runs of one candidate share a machine and an hour. Half of the variance counts as shared and does not average out:
-  SE² = v (1/n_b + 1/2 + 1/(2 n_c)).
+- The candidate speaks through its better values: its worst fifth is dropped before the mean, so that one slow run of
+  five is no regression. The baseline is asked the same question: what the mean of the better values of that many runs
+  would be if they were drawn from it. Under no change the difference is therefore centred, in skewed noise too.
+- The baseline is clipped at median ± 4 MAD; nothing is deleted.
+- The variance is shrunk towards what is typical of the family (Smyth 2004, section 4: the posterior variance is the
+  weighted mean of both, weights their degrees of freedom).
+- Runs of one candidate share a machine and an hour. A part of the variance, ``shared``, is common to them and does not
+  average out: SE² = v (1/n_b + shared + (1 - shared)/n_c).
 
-Source: Smyth 2004, *Linear models and empirical Bayes methods*; the constants were chosen on simulations, see
-``docs/adr/0010``.
+Source: Smyth 2004, *Linear models and empirical Bayes methods for assessing differential expression*. The constants
+were chosen on simulations, see ``docs/adr/0010-the-gates-statistics.md``.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
+from math import comb
 from typing import Final
 
 import numpy as np
 
-from ledger.stats.mann_whitney import FloatArray
+from ledger.stats.mann_whitney import FloatArray, middle_of
 
-PRIOR_DF: Final = 6.0
-SHARED: Final = 0.5
-DROPPED: Final = 0.4
+PRIOR_DF: Final = 8.0
+"""Degrees of freedom of the family in the test: it weighs as much as nine baseline runs of the metric itself."""
+FAMILY_QUANTILE: Final = 0.75
+SHARED: Final = 0.4
+DROPPED: Final = 0.2
 CLIP_MADS: Final = 4.0
+STAND_INS: Final = 5
+"""How many metrics of default noise a family is topped up with, so that a family of one has a variance too."""
 _MAD_TO_SD: Final = 1.4826
+"""1 / Φ⁻¹(3/4): makes the MAD of a normal distribution its standard deviation."""
 
 
 def clipped(values: FloatArray) -> FloatArray:
-    """Return the values clipped at median ± 4 (normalised) MAD; unchanged where the MAD is zero."""
-    centre = float(np.median(values))
-    mad = _MAD_TO_SD * float(np.median(np.abs(values - centre)))
+    """Return sorted values clipped at median ± 4 (normalised) MAD; unchanged where the MAD is zero."""
+    centre = middle_of(values)
+    mad = _MAD_TO_SD * middle_of(np.sort(np.abs(values - centre)))
     if mad == 0.0:
         return values
-    return np.clip(values, centre - CLIP_MADS * mad, centre + CLIP_MADS * mad)
+    return np.minimum(np.maximum(values, centre - CLIP_MADS * mad), centre + CLIP_MADS * mad)
 
 
-def better_mean(candidate: FloatArray) -> float:
-    """Return the mean without the worst (largest) 40 % of the values, at least of one."""
-    kept = max(1, candidate.size - int(DROPPED * candidate.size + 1e-9))
-    return float(np.sort(candidate)[:kept].mean())
-
-
-def baseline_variance(baseline: FloatArray) -> float:
-    """Return the variance of the clipped baseline (n - 1 in the denominator), 0.0 for one value."""
+def variance_of(baseline: FloatArray) -> float:
+    """Return the variance of the clipped, sorted baseline (n - 1 in the denominator), 0.0 for one value."""
     return float(np.var(clipped(baseline), ddof=1)) if baseline.size > 1 else 0.0
 
 
-def shrunk(variance: float, n_baseline: int, family: float | None) -> tuple[float, float]:
-    """Return the shrunk variance and its degrees of freedom.
+def typical(variances: Sequence[float], default: float, quantile: float = FAMILY_QUANTILE) -> float:
+    """Return the variance that is typical of a family.
 
     Args:
-        variance: Of the baseline.
-        n_baseline: Runs it comes from.
-        family: Variance that is typical of the family; ``None`` where there is no family.
+        variances: One per metric, >= 0.
+        default: Variance to assume where nothing is known; enters as ``STAND_INS`` metrics.
+        quantile: Which quantile is typical; above one half it errs on the side of noise.
     """
+    return float(np.quantile([*variances, *[default] * STAND_INS], quantile))
+
+
+def shrunk(variance: float, n_baseline: int, family: float, prior_df: float = PRIOR_DF) -> float:
+    """Return the variance of a metric shrunk towards its family's."""
     own = n_baseline - 1.0
-    if family is None:
-        return variance, own
-    return (PRIOR_DF * family + own * variance) / (PRIOR_DF + own), PRIOR_DF + own
+    return (prior_df * family + own * variance) / (prior_df + own)
 
 
-def standard_error(variance: float, n_baseline: int, n_candidate: int) -> float:
-    """Return the standard error of the difference of the locations."""
-    return float(np.sqrt(variance * (1.0 / n_baseline + SHARED + (1.0 - SHARED) / n_candidate)))
+def standard_error(variance: float, n_baseline: int, n_candidate: int, shared: float = SHARED) -> float:
+    """Return the standard error of the difference of the locations, where candidate runs share some variance."""
+    return float(np.sqrt(variance * (1.0 / n_baseline + shared + (1.0 - shared) / n_candidate)))
+
+
+def better_difference(baseline: FloatArray, candidate: FloatArray) -> float:
+    """Return the mean of the candidate's better values minus what the baseline leads one to expect of it.
+
+    Args:
+        baseline: 1-D float64, sorted, n >= 1.
+        candidate: 1-D float64, sorted, n >= 1.
+    """
+    kept = max(1, candidate.size - int(DROPPED * candidate.size + 1e-9))
+    expected = float(np.dot(expectation_weights(baseline.size, candidate.size, kept), clipped(baseline)))
+    return float(candidate[:kept].mean()) - expected
+
+
+@lru_cache(maxsize=256)
+def expectation_weights(values: int, drawn: int, kept: int) -> FloatArray:
+    """Return the weights of sorted values in the expected mean of the ``kept`` smallest of ``drawn``.
+
+    Drawn without replacement, so that the i-th value is the j-th smallest with probability
+    C(i-1, j-1) C(values-i, drawn-j) / C(values, drawn); where more are drawn than there are, all are.
+    """
+    drawn = min(drawn, values)
+    kept = min(kept, drawn)
+    total = comb(values, drawn)
+    weights = [
+        sum(comb(place, rank) * comb(values - 1 - place, drawn - 1 - rank) for rank in range(min(kept, place + 1)))
+        for place in range(values)
+    ]
+    return np.array([weight / total / kept for weight in weights])
 
 
 def moderated_t(baseline: FloatArray, candidate: FloatArray, family: float | None = None) -> float:
@@ -75,15 +111,26 @@ def moderated_t(baseline: FloatArray, candidate: FloatArray, family: float | Non
     Returns:
         p in (0, 1]; 1.0 where no noise can be estimated.
     """
-    variance, degrees = shrunk(baseline_variance(baseline), baseline.size, family)
+    ordered = np.sort(baseline)
+    own = variance_of(ordered)
+    variance = own if family is None else shrunk(own, baseline.size, family)
+    degrees = baseline.size - 1.0 + (0.0 if family is None else PRIOR_DF)
     if variance <= 0.0 or degrees <= 0.0:
         return 1.0
-    difference = better_mean(candidate) - float(clipped(baseline).mean())
-    return tail(difference / standard_error(variance, baseline.size, candidate.size), degrees)
+    difference = better_difference(ordered, np.sort(candidate))
+    return upper_tail(difference / standard_error(variance, baseline.size, candidate.size), degrees)
 
 
-def tail(statistic: float, degrees: float) -> float:
+def upper_tail(statistic: float, degrees: float) -> float:
     """Return the upper tail of Student's t, kept above 0."""
-    from scipy.special import stdtr  # noqa: PLC0415 - a command that judges nothing does not pay for scipy
+    from scipy.special import stdtr  # noqa: PLC0415 - whoever judges nothing does not pay for scipy
 
     return max(float(stdtr(degrees, -statistic)), float(np.finfo(np.float64).tiny))
+
+
+@lru_cache(maxsize=256)
+def quantile(probability: float, degrees: float) -> float:
+    """Return the quantile of Student's t."""
+    from scipy.special import stdtrit  # noqa: PLC0415 - whoever judges nothing does not pay for scipy
+
+    return float(stdtrit(degrees, probability))

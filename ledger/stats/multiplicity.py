@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def adjusted(p_values: Sequence[float], tests: int | None = None) -> list[float]:
-    """Return Benjamini–Hochberg adjusted p-values, in the order of the input.
+    """Return Benjamini-Hochberg adjusted p-values, in the order of the input.
 
     Args:
         p_values: In (0, 1].

@@ -6,6 +6,7 @@ Rules:
   the time per row. Where a value is zero there is no log: values are then taken relative to the baseline's median.
 - Quality is judged as it is: a drop of two points is a drop of two points.
 - The absolute floor is a limit too: what is tolerated is the larger of both.
+- Values are sorted, so that no later step can depend on the order of the runs.
 """
 
 import math
@@ -14,10 +15,18 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from ledger.stats.mann_whitney import FloatArray
+from ledger.stats.alignment import Aligned
+from ledger.stats.mann_whitney import FloatArray, middle_of
+from ledger.stats.moderated_t import variance_of
 from ledger.stats.records import Against, Comparison, Observations, Policy
 
 Scale: TypeAlias = Literal["log", "relative", "absolute"]
+
+_LARGEST_LOG = 700.0
+"""exp of more is not a float."""
+
+_LARGEST_RATIO = 1e100
+"""A baseline that small beside another value is zero in all but name; squares of larger ratios are not floats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +38,11 @@ class Pair:
         against: Which baseline this is.
         observed: That baseline.
         scale: ``log``, ``relative`` (to the baseline's median) or ``absolute``.
-        baseline: 1-D float64, larger is worse; in no particular order.
+        baseline: 1-D float64, sorted, larger is worse.
         candidate: The same.
         limit: Tolerated worsening from the policy or the comparison.
         tolerated: The larger of it and the absolute floor, on the scale of an estimate.
+        variance: Of the clipped baseline.
         notes: Sentences about what was done so far.
     """
 
@@ -44,11 +54,18 @@ class Pair:
     candidate: FloatArray
     limit: float
     tolerated: float
+    variance: float
     notes: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """Which pairs have noise of the same sort: a rate varies as its time does."""
+        kind = "time" if self.comparison.kind == "rate" else self.comparison.kind
+        return f"{kind}/{self.scale}"
 
     def worsening(self, shift: float) -> float:
         """Return a shift on the scale of the values as an estimate."""
-        return math.expm1(min(shift, 700.0)) if self.scale == "log" else shift
+        return math.expm1(min(shift, _LARGEST_LOG)) if self.scale == "log" else shift
 
     def shift(self, worsening: float) -> float:
         """Return an estimate as a shift on the scale of the values."""
@@ -70,40 +87,46 @@ def sign_of(comparison: Comparison) -> float:
     return -1.0 if comparison.direction == "higher_is_better" else 1.0
 
 
-def pair_of(comparison: Comparison, against: Against, observed: Observations, policy: Policy) -> Pair | None:
-    """Return a comparison on its scale, ``None`` where the baseline's median is zero and there is none.
+def pair_of(
+    comparison: Comparison, against: Against, observed: Observations, sides: Aligned, policy: Policy
+) -> Pair | None:
+    """Return a comparison on its scale, ``None`` where the baseline's median is zero, or as good as, and there is none.
 
     Args:
         comparison: Admitted by ``admission.refusal``.
         against: Which baseline this is.
         observed: That baseline.
+        sides: Its values and the candidate's after known differences were taken out.
         policy: Limits and floors.
     """
-    baseline = np.sort(np.asarray(observed.values, dtype=np.float64))
-    candidate = np.sort(np.asarray(comparison.candidate.values, dtype=np.float64))
-    middle = float(np.median(baseline))
+    baseline, candidate = np.sort(sides.baseline), np.sort(sides.candidate)
+    middle = middle_of(baseline)
     sign = sign_of(comparison)
-    limit = limit_of(comparison, policy)
-    floor = floor_of(comparison, policy)
+    limit, floor = limit_of(comparison, policy), floor_of(comparison, policy)
     scale: Scale
     if comparison.kind == "quality":
         scale, tolerated = "absolute", max(limit, floor)
-        baseline, candidate = sign * baseline, sign * candidate
     elif middle == 0.0:
         return None
     else:
-        tolerated = max(limit, floor / middle)
         scale = "log" if min(baseline[0], candidate[0]) > 0.0 else "relative"
-        baseline, candidate = (
-            sign * (np.log(side / middle) if scale == "log" else side / middle) for side in (baseline, candidate)
-        )
+        tolerated = max(limit, floor / middle)
+        if scale == "log":
+            baseline, candidate = np.log(baseline) - math.log(middle), np.log(candidate) - math.log(middle)
+        elif max(baseline[-1], candidate[-1]) > _LARGEST_RATIO * middle:
+            return None
+        else:
+            baseline, candidate = baseline / middle, candidate / middle
+    baseline, candidate = np.sort(sign * baseline), np.sort(sign * candidate)
     return Pair(
         comparison=comparison,
         against=against,
         observed=observed,
         scale=scale,
-        baseline=np.sort(baseline),
-        candidate=np.sort(candidate),
+        baseline=baseline,
+        candidate=candidate,
         limit=limit,
         tolerated=tolerated,
+        variance=variance_of(baseline),
+        notes=sides.notes,
     )

@@ -125,8 +125,11 @@ def test_mild_and_acknowledged_alerts_are_not_told(recorded, command, webhook):
         (("ack", "zz", "--reason", "r", "--owner", "o", "--for", "2h"), "there is no alert 'zz' in the ledger"),
         (("ack", "a1", "--reason", "r", "--owner", "o", "--for", "soon"), "is no span of time"),
         (("ack", "a1", "--reason", "r", "--for", "2h"), "Missing option '--owner'"),
-        (("gate", "override", "company", "--reason", "r", "--owner", "o", "--for", "2h"), "did you mean 'companies'?"),
-        (("gate", "override", "companies", "--reason", "r", "--owner", "o", "--for", "2h"), "nothing to override"),
+        (
+            ("quality", "override", "company", "--reason", "r", "--owner", "o", "--for", "2h"),
+            "did you mean 'companies'?",
+        ),
+        (("quality", "override", "companies", "--reason", "r", "--owner", "o", "--for", "2h"), "nothing to override"),
     ],
 )
 def test_what_cannot_stand_is_refused_with_code_2(recorded, command, words, sentence):
@@ -136,9 +139,9 @@ def test_what_cannot_stand_is_refused_with_code_2(recorded, command, words, sent
 
 
 def test_gates_are_listed_with_their_state(recorded, command):
-    assert "open       companies  match_rate_holds" in command("gate", "list").out
-    assert command("gate", "list", "--closed").out == "no gates\n"
-    (row,) = command("gate", "list", "--format", "json").json
+    assert "open       companies  match_rate_holds" in command("quality", "list").out
+    assert command("quality", "list", "--closed").out == "no gates\n"
+    (row,) = command("quality", "list", "--format", "json").json
     assert (row["asset"], row["state"], row["value"], row["threshold"]) == ("companies", "open", 0.75, 0.7)
 
 
@@ -182,13 +185,13 @@ def test_a_closed_gate_is_told_refuses_what_comes_after_and_can_be_overridden(
     refused = command(*run, "--asset", "second")
     assert refused.code == 1
     assert "gate match_rate_gate of first is closed since run" in refused.err
-    assert "closed     first  match_rate_gate" in command("gate", "list", "--closed").out
-    assert command("gate", "override", "first", "--reason", "agreed", "--owner", "data", "--for", "1h").code == 0
-    assert "overridden first" in command("gate", "list").out
+    assert "closed     first  match_rate_gate" in command("quality", "list", "--closed").out
+    assert command("quality", "override", "first", "--reason", "agreed", "--owner", "data", "--for", "1h").code == 0
+    assert "overridden first" in command("quality", "list").out
     # The same runs again, without processes of their own.
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / ".dagster_home"))
     monkeypatch.setenv("DAGSTER_LEDGER_URI", str(place))
     assert execute(Launch(module="gated", assets=("second",), executor="in_process")).success
     assert execute(Launch(module="gated", job="good", executor="in_process")).success
-    assert "open       first" in command("gate", "list").out
+    assert "open       first" in command("quality", "list").out

@@ -15,7 +15,7 @@ READINGS = [
     ("samples", "--metric", "match_rate", "--format", "json"),
     ("events", "--format", "json"),
     ("events", "--last", "5"),
-    ("gate", "list"),
+    ("quality", "list"),
 ]
 
 

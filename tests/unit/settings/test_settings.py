@@ -9,7 +9,17 @@ import yaml
 from ledger.errors import ConfigurationError
 from ledger.service.locate import ledger_uri, load_settings, project_directory, settings_digest
 from ledger.service.overrides import OVERRIDES_TAG, flags_of, override_tags
-from ledger.settings import MetricLimit, Placed, Settings, from_words, parse_yaml, resolve, severity_of
+from ledger.settings import (
+    MetricLimit,
+    Placed,
+    RegressionSettings,
+    Settings,
+    from_words,
+    parse_yaml,
+    resolve,
+    severity_of,
+)
+from ledger.settings.regression import KindLimits
 
 ROOT = Path(__file__).parents[3]
 METRIC = {"m": {"unit": "s", "direction": "neutral", "kind": "time", "description": "d"}}
@@ -22,6 +32,11 @@ OTHERS = {
     "notify_webhook_urls": (["http://a"], ["http://b"], ["http://c"]),
     "notify_commands": (["a"], ["b"], ["c"]),
     "limits": tuple({"a": {"duration_s": {"max": bound}}} for bound in (1.0, 2.0, 3.0)),
+    "regression": tuple(
+        RegressionSettings(candidate_runs=runs).model_dump()
+        | {"limits": {**KindLimits().model_dump(), "time": 0.1 * runs}}
+        for runs in (3, 4, 6)
+    ),
     "metrics": tuple({"m": METRIC["m"] | {"description": text}} for text in "abc"),
 }
 
@@ -50,8 +65,7 @@ def test_command_line_is_stronger_than_environment_than_file_than_default(name):
         entry = resolved.settings.model_dump(mode="json", exclude_none=True)[name]
         return entry, {source for path, source in resolved.sources.items() if path.partition(".")[0] == name}
 
-    default = Settings.model_fields[name].get_default(call_default_factory=True)
-    assert held() == (default, {"default"})
+    assert held() == (Settings().model_dump(mode="json")[name], {"default"})
     from_file, sources = held([file])
     assert from_file == in_file
     assert all(source.startswith("base.yaml:") for source in sources)

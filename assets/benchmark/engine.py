@@ -1,0 +1,35 @@
+"""Makes DuckDB and the allocators behave the same from run to run, so that differences are the code's."""
+
+import contextlib
+import ctypes
+import gc
+from collections.abc import Iterator
+
+import duckdb
+import pyarrow as pa
+
+
+def steady_connection() -> duckdb.DuckDBPyConnection:
+    """Return a connection that uses one thread and gives memory back as soon as it has done with it."""
+    flush = dict.fromkeys(("allocator_flush_threshold", "allocator_bulk_deallocation_flush_threshold"), "8MiB")
+    return duckdb.connect(config={"threads": 1, **flush})
+
+
+@contextlib.contextmanager
+def without_collections() -> Iterator[None]:
+    """Keep Python from looking for garbage inside the block, as ``timeit`` does: when it would is mostly chance."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def settle() -> None:
+    """Give back what allocators keep, so that the next asset starts from what is really in use."""
+    gc.collect()
+    pa.default_memory_pool().release_unused()
+    with contextlib.suppress(OSError, AttributeError):  # Other C libraries than glibc have no such function.
+        ctypes.CDLL(None).malloc_trim(0)

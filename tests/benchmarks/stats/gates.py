@@ -1,0 +1,100 @@
+"""Simulated gates put to the judge: comparisons out of noise, and what is counted on the findings."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ledger.stats import Comparison, Observations, assess
+from ledger.verdict import verdict_of
+from tests.benchmarks.stats.noise import ORDINARY, gate
+
+METRICS = 150
+SEEDS = {"tuning": 1, "report": 7919, "tests": 104729}
+"""Constants were chosen on ``tuning`` alone; what is published comes from ``report``, whose streams never meet it."""
+
+
+def generator(seed_set, *place):
+    return np.random.default_rng([SEEDS[seed_set], *place])
+
+
+@dataclass
+class Tally:
+    """Counts over gates of one kind."""
+
+    gates: int = 0
+    alarmed_gates: int = 0
+    outcomes: Counter = field(default_factory=Counter)
+    states: Counter = field(default_factory=Counter)
+    covered: int = 0
+    intervals: int = 0
+    peers: Counter = field(default_factory=Counter)
+    peer_gates: Counter = field(default_factory=Counter)
+    metrics: int = 0
+
+    def share(self, state):
+        return self.states[state] / self.metrics
+
+
+def observations(values, side, probe=None):
+    """Return one run per column; a value is exp(log value) tens of seconds, so that no floor matters."""
+    runs = tuple(f"{side}{run}" for run in range(len(values)))
+    return Observations(
+        values=tuple(10.0 * float(value) for value in np.exp(values)),
+        run_ids=runs,
+        probe_s=() if probe is None else tuple(float(seconds) for seconds in probe),
+    )
+
+
+def comparisons(made, factor, changed, *, probes=None, required=0):
+    """Return the gate's comparisons; the first ``changed`` metrics are slower by ``factor``."""
+    found = []
+    for metric in range(len(made.baseline)):
+        shift = np.log(factor) if metric < changed else 0.0
+        found.append(
+            Comparison(
+                asset=f"asset_{metric}",
+                metric="duration_s",
+                kind="time",
+                direction="lower_is_better",
+                unit="s",
+                required=metric < required,
+                baseline=observations(made.baseline[metric], "b", None if probes is None else probes[0]),
+                candidate=observations(made.candidate[metric] + shift, "c", None if probes is None else probes[1]),
+            )
+        )
+    return found
+
+
+def tally(
+    seed_set, stream, gates, design, factor=1.0, changed=0, *, mixture=ORDINARY, flat=False, peers=None, steady=False
+):
+    """Judge simulated gates.
+
+    Counted over the changed metrics where there are any, otherwise over all. ``steady`` records a machine probe that
+    does not move, without which a gate in which everything is slower is inconclusive, as it should be.
+    """
+    result = Tally()
+    n_baseline, n_candidate = design
+    for number in range(gates):
+        rng = generator(seed_set, stream, number, n_baseline, n_candidate)
+        made = gate(rng, METRICS, n_baseline, n_candidate, mixture, flat=flat)
+        probes = (
+            [0.03 * np.exp(0.01 * rng.standard_normal(runs)) for runs in (n_baseline, n_candidate)] if steady else None
+        )
+        assessment = assess(comparisons(made, factor, changed, probes=probes))
+        looked = assessment.findings[: changed or METRICS]
+        result.gates += 1
+        result.metrics += len(looked)
+        result.states.update(finding.state for finding in looked)
+        result.alarmed_gates += any(finding.state == "regressed" for finding in looked)
+        result.outcomes[verdict_of(assessment).outcome] += 1
+        intervals = [finding.interval for finding in looked if finding.interval is not None]
+        result.intervals += len(intervals)
+        result.covered += sum(low <= factor - 1.0 <= high for low, high in intervals)
+        for name, flags in (peers or {}).items():
+            shifts = np.where(np.arange(METRICS) < changed, np.log(factor), 0.0)[:, None]
+            flagged = flags(np.exp(made.baseline), np.exp(made.candidate + shifts))[: changed or METRICS]
+            result.peers[name] += int(flagged.sum())
+            result.peer_gates[name] += bool(flagged.any())
+    return result
