@@ -7,7 +7,8 @@ from typing import Any, Final
 import click
 
 from ledger_cli import exit_codes
-from ledger_cli.options import format_option, ledger_option, open_ledger, terminal_width
+from ledger_cli.gating import loaded, where_options
+from ledger_cli.options import format_option, open_ledger, terminal_width
 
 _SIZE: Final = re.compile(r"(\d{1,4})[x\u00d7](\d{1,4})")
 
@@ -35,26 +36,33 @@ class Size(click.ParamType[tuple[int, int]]):
 )
 @click.option("--splits", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Gates to replay.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random splits.")
-@ledger_option
+@where_options
 @format_option("table", "json")
 def calibrate(
-    *, job: str | None, last: int, size: tuple[int, int], splits: int, seed: int, ledger_uri: str | None, form: str
+    *, job: str | None, last: int, size: tuple[int, int], splits: int, seed: int, form: str, **where: Any
 ) -> int:
     """Gate this ledger's own runs against each other, where nothing is to be found, and count what the gate says.
 
     Tells the gate's real rate of false alarms here, how noisy each metric is, how small a limit can be held with so
     many runs, and how many runs a limit needs. Exit code 3: too few comparable runs.
     """
-    from ledger.metrics import with_declared
     from ledger.service.calibrating import Plan, TooFewRunsError
     from ledger.service.calibrating import calibrate as replay
     from ledger.service.choosing import Choice
-    from ledger.service.locate import load_settings
+    from ledger.service.policy import policy_of
 
-    registry = with_declared(load_settings().settings.declared_metrics())
-    plan = Plan(choice=Choice(job=job, last=last), baseline=size[0], candidate=size[1], splits=splits, seed=seed)
+    settings, registry, _ = loaded(where["words"], where["env"])
+    plan = Plan(
+        choice=Choice(job=job, last=last),
+        baseline=size[0],
+        candidate=size[1],
+        splits=splits,
+        seed=seed,
+        policy=policy_of(settings.regression),
+        ignore_packages=settings.regression.ignore_packages,
+    )
     try:
-        found = open_ledger(ledger_uri).consult(lambda view: replay(view, plan, registry))
+        found = open_ledger(where["ledger_uri"]).consult(lambda view: replay(view, plan, registry))
     except TooFewRunsError as error:
         click.echo(f"dagster-ledger: {error}", err=True)
         return exit_codes.INCONCLUSIVE

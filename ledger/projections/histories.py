@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from ledger.events import END_KINDS
 from ledger.events.codec import canonical_json
+from ledger.projections.circumstances import Machine
 from ledger.projections.fold import asset_streams, of_kind, payload_fields
 
 CIRCUMSTANCE_KINDS: Final = ("asset_started", "environment_recorded", *END_KINDS)
@@ -157,21 +158,8 @@ def _machines(recorded: pa.Table) -> tuple[dict[str, tuple[str, str | None]], di
         machine_class = said.get("machine_class") or {}
         machine = hashlib.sha256(canonical_json(machine_class).encode()).hexdigest()[:_DIGITS]
         found[str(said.get("digest"))] = (machine, (said.get("software") or {}).get("packages_digest"))
-        labels[machine] = _label(machine_class) or machine
+        labels[machine] = Machine(machine, machine_class).name
     return found, labels
-
-
-def _label(machine_class: Mapping[str, Any]) -> str:
-    """Return a machine class as people call it."""
-    cores, memory, python = (machine_class.get(name) for name in ("cores", "memory_class_gib", "python"))
-    parts = (
-        machine_class.get("cpu_model"),
-        None if cores is None else f"{cores:g} cores",
-        None if memory is None else f"{memory:g} GiB class",
-        machine_class.get("os"),
-        None if python is None else f"Python {python}",
-    )
-    return ", ".join(str(part) for part in parts if part)
 
 
 def _with_circumstances(

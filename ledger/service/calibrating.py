@@ -64,6 +64,7 @@ class Plan:
         splits: Gates of each way, >= 1.
         seed: Of the random splits, >= 0.
         policy: What the gate tolerates.
+        ignore_packages: Whether runs with other installed packages are comparable, as for the gate.
     """
 
     choice: Choice = field(default_factory=Choice)
@@ -72,6 +73,7 @@ class Plan:
     splits: int = 200
     seed: int = 0
     policy: Policy = field(default_factory=Policy)
+    ignore_packages: bool = False
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ def calibrate(view: LedgerView, plan: Plan, registry: MetricRegistry = BUILT_IN)
     """
     chosen = choose(view, plan.choice)
     observed = observe(view, chosen.run_ids)
-    run_ids = _comparable(observed)
+    run_ids = _comparable(observed, ignore_packages=plan.ignore_packages)
     size = plan.baseline + plan.candidate
     if len(run_ids) < size:
         message = (
@@ -104,7 +106,7 @@ def calibrate(view: LedgerView, plan: Plan, registry: MetricRegistry = BUILT_IN)
         )
         raise TooFewRunsError(message)
     observed = _part(observed, run_ids)
-    differences = Differences(view, observed.machines)
+    differences = Differences(view, observed.machines, plan.ignore_packages)
     ways: tuple[tuple[Way, Sequence[Split]], ...] = (
         ("random", _random(run_ids, plan)),
         ("in_order", _in_order(len(run_ids), plan)),
@@ -140,12 +142,13 @@ def rate(hits: int, total: int) -> Rate:
     return Rate(hits=hits, total=total, ratio=p, interval=(low, high))
 
 
-def _comparable(observed: Observed) -> tuple[str, ...]:
+def _comparable(observed: Observed, *, ignore_packages: bool) -> tuple[str, ...]:
     """Return the largest set of runs with the same circumstances, in order; of equal ones the newest."""
     facts: dict[str, set[object]] = {run_id: set() for run_id in observed.run_ids}
     for (run_id, _, _), circumstance in observed.circumstances.items():
         if run_id in facts:
-            facts[run_id].add(without_code(facts_of(circumstance, observed.machines)))
+            told = without_code(facts_of(circumstance, observed.machines))
+            facts[run_id].add(replace(told, machine_digest="") if ignore_packages else told)
     groups: dict[frozenset[object], list[str]] = {}
     for run_id in observed.run_ids:
         groups.setdefault(frozenset(facts[run_id]), []).append(run_id)
