@@ -42,7 +42,7 @@ class ChangePoint:
         change_ratio: after / before - 1; ``None`` where not all values are positive.
         p_value: How likely noise of the same memory shows as much anywhere in the history, in (0, 1].
         separation: Share of pairs, one value from each side, in the order of the medians, in [0.5, 1].
-        autocorrelation: Lag-1 memory of the noise of the whole series, in [0, 0.98].
+        autocorrelation: Lag-1 memory of the noise of the whole series, in [0, 0.97].
     """
 
     index: int
@@ -65,7 +65,7 @@ class History:
         points: Change points, ascending by index.
         values: Number of values looked at.
         noise: Robust standard deviation of the noise: a ratio where ``is_log``, else in units of the median size.
-        autocorrelation: Lag-1 memory of the noise, in [0, 0.98].
+        autocorrelation: Lag-1 memory of the noise, in [0, 0.97].
         is_log: Whether the series was looked at as logarithms.
         reasons: What a reader should know, one sentence each.
     """
@@ -109,9 +109,10 @@ def history(values: Values) -> History:
         return History((), n, 0.0, 0.0, scale.is_log, ("all values are the same",))
     calm, residuals = without_spikes(scale.levels)
     sigma = noise_sigma(scale.levels, residuals)
-    phi = autocorrelation(calm, sigma)
+    held = surviving(scale.levels, pieces(calm / sigma, penalty(n)))
+    phi = autocorrelation(calm, sigma, [each.cut for each in held])
     found = _Found(series, scale, calm, phi)
-    points = [*_confirmed(found, pieces(calm / sigma, penalty(n)))]
+    points = _confirmed(found, held)
     points += _provisional(found, points[-1].index if points else 0)
     return History(tuple(points), n, sigma, phi, scale.is_log, _reasons(scale, phi))
 
@@ -126,10 +127,9 @@ class _Found:
     phi: float
 
 
-def _confirmed(found: _Found, cuts: tuple[int, ...]) -> list[ChangePoint]:
-    """Return the cuts that hold and that noise does not explain; the least likely to be noise stay longest."""
+def _confirmed(found: _Found, held: tuple[Contrast, ...]) -> list[ChangePoint]:
+    """Return the cuts that noise does not explain either; the least likely to be noise stay longest."""
     rng = seeded(found.series)
-    held = surviving(found.scale.levels, cuts)
     while held:
         points = [_point(found, each, rng) for each in held]
         doubtful = max(points, key=lambda point: (point.p_value, -point.index))
