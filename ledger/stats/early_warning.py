@@ -42,7 +42,7 @@ class Look:
     least: float
 
 
-LOOKS: Final = (Look(3, 4.1, 0.4), Look(6, 4.2, 0.2), Look(10, 3.6, 0.2))
+LOOKS: Final = (Look(3, 4.2, 0.4), Look(6, 4.4, 0.2), Look(10, 3.6, 0.2))
 
 
 @dataclass(frozen=True, slots=True)

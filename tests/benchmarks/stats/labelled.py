@@ -1,8 +1,8 @@
 """Reads annotated histories in the format of the Turing Change Point Dataset (van den Burg and Williams 2020).
 
 A directory holds ``annotations.json`` ({series: {annotator: [index, ...]}}, 0-based) and the series, anywhere below it,
-as ``<series>.json`` with one-dimensional ``series[0].raw``. Several public sets of performance histories come like that.
-None is in this repository: their licences are their own.
+as ``<series>.json`` with one-dimensional ``series[0].raw``. Public sets of performance histories come like that. None
+is in this repository: their licences are their own.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
 from tests.benchmarks.stats.simulated import Labelled
 
 

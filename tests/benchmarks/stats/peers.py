@@ -14,6 +14,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy import stats
 
+# Student's .99 quantiles by degrees of freedom; the one at 0 is never asked for.
+QUANTILES = stats.t.ppf(0.99, np.arange(1, 65)).tolist()
+QUANTILES.insert(0, math.inf)
+
 Detector = Callable[[np.ndarray], Sequence[int]]
 
 
@@ -72,15 +76,18 @@ def _t_test(left: np.ndarray, right: np.ndarray) -> float:
 def perfherder(values: np.ndarray) -> list[int]:
     """Return where the weighted t of twelve runs before and twelve from here on is above 7 and at its highest."""
     n, window = len(values), 12
+    if n < 2 * window:
+        return []
     weights = (window - np.arange(window)) / window
+    sides = np.lib.stride_tricks.sliding_window_view(values, window)
+    after, before = sides[window:], sides[:-window, ::-1]
+    means = [np.average(side, axis=1, weights=weights) for side in (before, after)]
+    errors = [
+        np.average((side - mean[:, None]) ** 2, axis=1, weights=weights) / window
+        for side, mean in zip((before, after), means, strict=True)
+    ]
     scores = np.zeros(n)
-    for at in range(window, n - window + 1):
-        means, errors = [], []
-        for side in (values[at - window : at][::-1], values[at : at + window]):
-            mean = float(np.average(side, weights=weights))
-            means.append(mean)
-            errors.append(float(np.average((side - mean) ** 2, weights=weights)) / window)
-        scores[at] = abs(means[1] - means[0]) / math.sqrt(max(sum(errors), 1e-300))
+    scores[window : n - window + 1] = np.abs(means[1] - means[0]) / np.sqrt(np.maximum(errors[0] + errors[1], 1e-300))
     return [
         at for at in range(n) if scores[at] > 7 and scores[at] == scores[max(0, at - window) : at + window + 1].max()
     ]
@@ -91,7 +98,7 @@ def boundary(values: np.ndarray) -> list[int]:
     found = []
     for at in range(2, len(values)):
         past = values[max(0, at - 64) : at]
-        limit = past.mean() + stats.t.ppf(0.99, len(past) - 1) * past.std(ddof=1)
+        limit = past.mean() + QUANTILES[len(past) - 1] * past.std(ddof=1)
         if values[at] > limit:
             found.append(at)
     return found

@@ -1,13 +1,14 @@
 """How well found changes fit annotated ones.
 
 - F1 and covering as van den Burg and Williams (2020) define them for several annotators: precision against the union of
-  all annotations, recall averaged over annotators, a margin of five values, each true change matched once. Their trivial
-  change at index 0 is left out, which makes the figures lower than theirs, and counts are pooled over series.
+  all annotations, recall averaged over annotators, a margin of five values, each true change matched once. Their
+  trivial change at index 0 is left out, which makes figures lower than theirs, and counts are pooled over series.
 - Standard errors are those of a bootstrap over series (200 draws, seeded).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,10 +39,10 @@ def covering(annotated: Sequence[int], found: Sequence[int], n: int) -> float:
     """Return the mean over values of the best Jaccard overlap of their true piece with a found one."""
     true_edges, found_edges = [0, *annotated, n], [0, *found, n]
     total = 0.0
-    for start, end in zip(true_edges, true_edges[1:], strict=False):
+    for start, end in pairwise(true_edges):
         overlaps = [
             max(0, min(end, stop) - max(start, begin)) / (max(end, stop) - min(start, begin))
-            for begin, stop in zip(found_edges, found_edges[1:], strict=False)
+            for begin, stop in pairwise(found_edges)
         ]
         total += (end - start) * max(overlaps)
     return total / n
