@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from ledger.stats.early_warning import early_warning
+from ledger.stats.early_warning import LOOKS, early_warning
 from ledger.stats.elimination import Contrast, contrast, surviving
 from ledger.stats.evidence import interval, p_value
 from ledger.stats.noise import autocorrelation, median, noise_sigma, without_spikes
@@ -24,6 +24,8 @@ from ledger.stats.series import FloatArray, Scaled, Values, as_series, scaled, s
 
 FEWEST_VALUES: Final = 2 * SHORTEST_PIECE
 SIGNIFICANCE: Final = 0.01
+# A warning is only a warning: this much keeps half of the false ones back and next to none of the true ones.
+PROVISIONAL_SIGNIFICANCE: Final = 0.1
 # From here on noise that remembers is taken for change in a noticeable share of quiet series (see ADR 0011).
 TREACHEROUS_AUTOCORRELATION: Final = 0.6
 
@@ -37,7 +39,7 @@ class ChangePoint:
         earliest: First index at which the change may have happened.
         latest: Last index at which the change may have happened; earliest <= index <= latest.
         provisional: Seen by the last few values only; later runs confirm or withdraw it.
-        before: Median of up to 30 values before the change (50 where provisional), in the metric's unit.
+        before: Median of up to 30 values before the change, in the metric's unit.
         after: Median of up to 30 values from the change on, in the metric's unit.
         change_ratio: after / before - 1; ``None`` where not all values are positive.
         p_value: How likely noise of the same memory shows as much anywhere in the history, in (0, 1].
@@ -157,7 +159,13 @@ def _provisional(found: _Found, regime_start: int) -> list[ChangePoint]:
     held = contrast(found.scale.levels, warned.start, warned.index, found.series.size)
     window = found.scale.levels[held.start : held.end]
     p = p_value(window, held.cut - held.start, found.phi, found.series.size, seeded(found.series))
-    return [_told(found, held, (warned.index - 1, warned.index), p, provisional=True)]
+    if p > PROVISIONAL_SIGNIFICANCE:
+        return []
+    earliest, best, latest = (held.start + at for at in interval(window, held.cut - held.start, found.phi))
+    newest = found.series.size - LOOKS[0].values
+    if warned.index - LOOKS[-1].values <= best <= newest:
+        held = contrast(found.scale.levels, warned.start, best, found.series.size)
+    return [_told(found, held, (earliest, latest), p, provisional=True)]
 
 
 def _told(found: _Found, held: Contrast, within: tuple[int, int], p: float, *, provisional: bool) -> ChangePoint:

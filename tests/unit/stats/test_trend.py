@@ -64,7 +64,7 @@ def test_noise_that_could_be_either_is_inconclusive():
 
 @pytest.mark.parametrize("phi", [0.0, 0.3])
 def test_noise_is_seldom_a_trend(phi):
-    kinds = [trend(np.exp(noise(seed, n, phi)), days(n)).kind for n in (15, 40, 100) for seed in range(150)]
+    kinds = [trend(np.exp(noise(seed, n, phi)), days(n)).kind for n in (15, 40, 100) for seed in range(100)]
     assert np.mean([kind in ("improving", "degrading") for kind in kinds]) <= 0.03
 
 
