@@ -24,8 +24,6 @@ from ledger.stats.series import FloatArray, Scaled, Values, as_series, scaled, s
 
 FEWEST_VALUES: Final = 2 * SHORTEST_PIECE
 SIGNIFICANCE: Final = 0.01
-# A warning is only a warning: this much keeps half of the false ones back and next to none of the true ones.
-PROVISIONAL_SIGNIFICANCE: Final = 0.1
 # From here on noise that remembers is taken for change in a noticeable share of quiet series (see ADR 0011).
 TREACHEROUS_AUTOCORRELATION: Final = 0.6
 
@@ -159,8 +157,6 @@ def _provisional(found: _Found, regime_start: int) -> list[ChangePoint]:
     held = contrast(found.scale.levels, warned.start, warned.index, found.series.size)
     window = found.scale.levels[held.start : held.end]
     p = p_value(window, held.cut - held.start, found.phi, found.series.size, seeded(found.series))
-    if p > PROVISIONAL_SIGNIFICANCE:
-        return []
     earliest, best, latest = (held.start + at for at in interval(window, held.cut - held.start, found.phi))
     newest = found.series.size - LOOKS[0].values
     if warned.index - LOOKS[-1].values <= best <= newest:

@@ -100,6 +100,12 @@ def warning_rows(series: int, peers: dict[str, Detector]) -> Iterator[Row]:
         steps = [simulated.stepped(rng, kind, CLEAN, 10, size) for kind in NOISES for _ in range(series)]
         yield _watched(f"early warning: +{size:.0%} found within {within} runs", goal, steps, within, peers)
 
+    for size, within in ((0.2, 3), (0.1, 10)):
+        for cv in (0.02, 0.04, 0.06):
+            steps = [simulated.stepped(rng, kind, CLEAN, 10, size, cv) for kind in NOISES for _ in range(series // 2)]
+            found = share([_alarms(any_warning, values, within, CLEAN - 3) for values in steps])
+            yield Row(f"early warning: +{size:.0%} found within {within} runs, CV {cv:.0%}", found)
+
 
 def _watched(
     what: str, goal: float, data: Sequence[np.ndarray], within: int, peers: dict[str, Detector], *, false: bool = False

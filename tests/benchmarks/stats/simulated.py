@@ -105,8 +105,10 @@ def changing(rng: np.random.Generator, kind: str) -> Labelled:
     return Labelled(100.0 * np.exp(levels), (tuple(sorted(cuts)),))
 
 
-def stepped(rng: np.random.Generator, kind: str, before: int, after: int, size: float) -> np.ndarray:
+def stepped(
+    rng: np.random.Generator, kind: str, before: int, after: int, size: float, cv: float | None = None
+) -> np.ndarray:
     """Return ``before`` runs and then ``after`` runs that take ``1 + size`` times as long."""
-    levels = spread(rng) * NOISES[kind](rng, before + after)
+    levels = (cv or spread(rng)) * NOISES[kind](rng, before + after)
     levels[before:] += np.log1p(size)
     return 100.0 * np.exp(levels)
