@@ -17,7 +17,7 @@ import numpy as np
 
 from ledger.stats import change_points, trend
 from tests.benchmarks.stats import labelled, simulated
-from tests.benchmarks.stats.peers import PEERS, Detector, divisive, otava
+from tests.benchmarks.stats.peers import PEERS, Detector, divisive
 from tests.benchmarks.stats.scores import counts, share, with_errors
 from tests.benchmarks.stats.simulated import MARGIN, NOISES, REPORTING_SEED, Labelled, autoregressive
 
@@ -181,26 +181,17 @@ def speed_rows(series: int) -> Iterator[Row]:
             detector(values)
         return 1_000 * (time.process_time() - began) / series
 
-    mine, theirs = seconds(change_points), seconds(_otava_or_ours())
+    mine, theirs = seconds(change_points), seconds(divisive)
     yield Row("1,000 series of 500 runs, CPU s", (mine, 0.0), f"divisive {theirs:.1f}", at_most=5.0)
     yield Row("speed over divisive", (theirs / mine, 0.0))
     times = 86_400.0 * np.arange(500)
     yield Row("1,000 trends of 500 runs, CPU s", (seconds(lambda values: trend(values, times)), 0.0))
 
 
-def _otava_or_ours() -> Detector:
-    """Return the installed Apache Otava, or our few lines of its algorithm."""
-    try:
-        otava(np.arange(20.0))
-    except ImportError:
-        return divisive
-    return otava
-
-
 def rows(*, quick: bool, directory: Path | None) -> Iterator[Row]:
     """Yield the whole table."""
     size = 12 if quick else 50
-    peers = {**PEERS, "divisive": _otava_or_ours()}
+    peers = dict(PEERS)
     goals = {"precision": 0.94, "recall": 0.90, "F1": 0.88, "covering": 0.83}
     if directory is not None:
         yield from found_rows("labelled", list(labelled.read(directory)), peers, goals)

@@ -1,7 +1,7 @@
 """What others do with a history, in a few lines each, at their default settings: what the figures are held against.
 
 - ``divisive``: Apache Otava 0.8 (Hunter; Fleming et al. 2023): energy-distance splits (Matteson and James 2014) in
-  windows of 50 with p < .01, then merged bottom-up by a t-test at p < .001. Where ``otava`` is installed, that is used.
+  windows of 50 with p < .01, then merged bottom-up by a t-test at p < .001.
 - ``perfherder``: Mozilla's Perfherder: twelve runs before against twelve from here on, weights that fall with the
   distance, and a change where the weighted t is above 7 and highest among its neighbours.
 - ``boundary``: Bencher's t-test threshold: a value above the .99 Student boundary of up to 64 before it.
@@ -108,17 +108,6 @@ def fixed(values: np.ndarray) -> list[int]:
     """Return the values more than 10 % above the mean of all before them."""
     means = np.cumsum(values)[:-1] / np.arange(1, len(values))
     return (np.flatnonzero(values[1:] > 1.1 * means) + 1).tolist()
-
-
-def otava(values: np.ndarray) -> list[int]:
-    """Return what the installed Apache Otava finds.
-
-    Raises:
-        ImportError: It is not installed.
-    """
-    from otava.analysis import compute_change_points  # noqa: PLC0415  # a peer that need not be there
-
-    return [int(point.index) for point in compute_change_points(values)[0]]
 
 
 PEERS: dict[str, Detector] = {
