@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from ledger.stats import binomial, evidence, intervals, moderated_t
 from ledger.stats.findings import MIN_BASELINE, MIN_CANDIDATE, Numbers
 from ledger.stats.hodges_lehmann import Shift
+from ledger.stats.mann_whitney import order_of_bound
 from ledger.stats.multiplicity import adjusted
 from ledger.stats.pairs import Pair, sign_of
 from ledger.stats.records import Policy
@@ -120,12 +121,17 @@ def needed_runs(pair: Pair, noise: Noise, shift: float, tests: int, policy: Poli
     """Return how many more candidate runs settle the question if the estimate stays; ``None`` where none would."""
     limit = pair.shift(pair.tolerated)
     baseline, candidate = pair.baseline.size, pair.candidate.size
+    if baseline < MIN_BASELINE:
+        return None
     bounds = moderated_t.shrunk(pair.variance, baseline, noise.bounds, intervals.PRIOR_DF)
     reach = moderated_t.quantile(policy.confidence, intervals.PRIOR_DF + baseline - 1.0)
     variance = _variance(pair, noise)
     for runs in range(max(candidate + 1, MIN_CANDIDATE + 1), candidate + MOST_RUNS + 1):
         if shift < limit:
-            settled = shift + reach * moderated_t.standard_error(bounds, baseline, runs, intervals.SHARED) < limit
+            bounded = order_of_bound(baseline, runs, 1.0 - policy.confidence) is not None
+            settled = (
+                bounded and shift + reach * moderated_t.standard_error(bounds, baseline, runs, intervals.SHARED) < limit
+            )
         else:
             odds = evidence.log_odds(shift, moderated_t.standard_error(variance, baseline, runs), limit)
             settled = evidence.tail_of(odds, baseline, runs) <= policy.alpha / max(1, tests)
