@@ -94,11 +94,15 @@ def _shift_and_p(pair: Pair, noise: Noise, policy: Policy) -> tuple[Shift, float
         return shift, 1.0
     variance = _variance(pair, noise)
     limit = pair.shift(pair.tolerated)
-    return shift, evidence.evidence(pair.baseline, pair.candidate, variance, shift.estimate, limit)
+    return shift, evidence.evidence(pair.baseline, pair.candidate, variance, _degrees(pair), shift.estimate, limit)
 
 
 def _variance(pair: Pair, noise: Noise) -> float:
     return moderated_t.shrunk(pair.variance, pair.baseline.size, noise.tests)
+
+
+def _degrees(pair: Pair) -> float:
+    return moderated_t.PRIOR_DF + pair.baseline.size - 1.0
 
 
 def _corrected(pairs: Mapping[Place, Pair], p_values: Mapping[Place, float]) -> dict[Place, float]:
@@ -133,8 +137,8 @@ def needed_runs(pair: Pair, noise: Noise, shift: float, tests: int, policy: Poli
                 bounded and shift + reach * moderated_t.standard_error(bounds, baseline, runs, intervals.SHARED) < limit
             )
         else:
-            odds = evidence.log_odds(shift, moderated_t.standard_error(variance, baseline, runs), limit)
-            settled = evidence.tail_of(odds, baseline, runs) <= policy.alpha / max(1, tests)
+            p = evidence.p_of(shift, variance, limit, (baseline, runs), _degrees(pair))
+            settled = p <= policy.alpha / max(1, tests)
         if settled:
             return runs - candidate
     return None

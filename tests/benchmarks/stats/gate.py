@@ -42,7 +42,7 @@ def power(seeds, gates, design, shape):
     """Rows of the power goals of one design."""
     rows, peers = [], {}
     for stream, (factor, goal) in enumerate(POWER_GOALS[design].items(), 10):
-        for changed, times in ((METRICS, 1), (FEW, 3)):
+        for changed, times in ((METRICS, 1), (FEW, 2)):
             found = tally(
                 seeds,
                 stream + 10 * (changed == FEW),
@@ -74,7 +74,7 @@ def power(seeds, gates, design, shape):
 
 def unchanged(seeds, gates, design, shape):
     """Rows of gates without a regression, or with one at or below the limit."""
-    clean = tally(seeds, 1, gates * 4, design, peers=PEERS)
+    clean = tally(seeds, 1, gates * 8, design, peers=PEERS)
     small = tally(seeds, 2, gates, design, 1.05, METRICS, steady=True)
     limit = tally(seeds, 3, gates, design, 1.10, METRICS, steady=True)
     passed = clean.outcomes["PASS"] + clean.outcomes["WARN"]
@@ -158,7 +158,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a twentieth of the gates")
     parser.add_argument("--seed-set", choices=("report", "tuning"), default="report")
-    parser.add_argument("--gates", type=int, default=100)
+    parser.add_argument("--gates", type=int, default=40)
     asked = parser.parse_args()
     report(asked.seed_set, max(2, asked.gates // 20) if asked.quick else asked.gates)
 
