@@ -1,12 +1,14 @@
 """How strongly a pair speaks for a regression, as a p that fits a gate of hundreds of them.
 
 Rules:
-- Three keys must turn. *Odds*: the density of the robust difference under worsenings from 1.2 times the limit on, against
-  that under none; Student densities with few degrees, so that a single wild value cannot make the odds. *Best runs*:
-  the best fifth of the candidate lies above the baseline's median by 0.4 of the limit, so that a lucky draw between two
-  modes is no regression. *Surprise*: the t of the same difference, with the degrees of its variance; where noise is
-  large beside the limit the limit protects from nothing and odds alone were wrong ten times as often as they said, on a
-  machine shared with other work. The p is the larger of both.
+- Three keys must turn.
+  *Odds*: the density of the robust difference under worsenings from 1.2 times the limit on, against that under none;
+  Student densities with few degrees, so that a single wild value cannot make the odds.
+  *Best runs*: the best fifth of the candidate lies above the baseline's median by 0.4 of the limit, so that a lucky
+  draw between two modes is no regression.
+  *Surprise*: the t of the same difference, with the degrees of its variance. Where noise is large beside the limit, the
+  limit protects from nothing: on a machine shared with other work (coefficients of variation near 1) odds alone raised
+  false alarms in every fourth gate. The p is the larger of both.
 - And the estimate is at or beyond the limit. A pair that fails any of these has p = 1.
 - Odds rather than t: where noise is small beside the limit the limit itself protects from false alarms, where it is
   large the threshold must be higher. For a given number of false alarms, thresholds on odds find the most (Neyman and
