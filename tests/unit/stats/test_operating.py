@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ledger.stats import judge
-from tests.benchmarks.stats.gates import METRICS, tally
+from tests.benchmarks.stats.gates import METRICS, STEADY, tally
 from tests.benchmarks.stats.noise import gate
 from tests.unit.stats.comparing import compare
 
@@ -29,11 +29,11 @@ def test_five_regressions_among_many_metrics_are_found(design, least):
 
 
 def test_a_regression_of_the_limit_is_hardly_ever_certified_as_none():
-    assert tally("tests", 3, 5, (20, 5), 1.10, METRICS, steady=True).share("ok") <= 0.065
+    assert tally("tests", 3, 5, (20, 5), 1.10, METRICS, scene=STEADY).share("ok") <= 0.065
 
 
 def test_five_percent_are_hardly_ever_flagged():
-    assert tally("tests", 4, 5, (20, 5), 1.05, METRICS, steady=True).share("regressed") <= 0.02
+    assert tally("tests", 4, 5, (20, 5), 1.05, METRICS, scene=STEADY).share("regressed") <= 0.02
 
 
 def test_one_candidate_run_neither_passes_nor_alarms():
