@@ -5,7 +5,7 @@ import pytest
 
 from ledger.dagster import current_span, tracked
 from ledger.dagster.regression import no_regression
-from ledger.events import AlertRaised, CheckEvaluated, VerdictReached
+from ledger.events import CheckEvaluated
 from ledger.metrics import BUILT_IN
 from ledger.service.accepted import from_directory
 from ledger.service.choosing import Choice

@@ -85,7 +85,9 @@ def test_other_packages_may_be_compared_where_somebody_says_so():
 
 def test_earlier_runs_under_other_circumstances_are_left_out_of_the_baseline():
     values = story(8)
-    appends = [batches(number, each, machine=LARGE if number % 2 else {**LARGE, "cores": 2.0}) for number, each in values]
+    appends = [
+        batches(number, each, machine=LARGE if number % 2 else {**LARGE, "cores": 2.0}) for number, each in values
+    ]
     found = built(*appends, last=1)
     assert whys(found) == {None}
     assert found.comparisons[0].baseline.run_ids == ("run-001", "run-003", "run-005")
@@ -93,7 +95,9 @@ def test_earlier_runs_under_other_circumstances_are_left_out_of_the_baseline():
 
 def test_candidates_of_two_machines_are_no_sample():
     values = story(6)
-    appends = [batches(number, each, machine=LARGE if number == 5 else {**LARGE, "cores": 2.0}) for number, each in values]
+    appends = [
+        batches(number, each, machine=LARGE if number == 5 else {**LARGE, "cores": 2.0}) for number, each in values
+    ]
     assert whys(built(*appends)) == {"the candidate runs are of 2 machines; name runs of one"}
 
 
