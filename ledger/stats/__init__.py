@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from ledger.stats.judging import assess, judge
+    from ledger.stats.kinds import kind_of
     from ledger.stats.records import (
         Assessment,
         Comparison,
@@ -35,6 +36,7 @@ _HOMES: Final = {
     "State": "ledger.stats.records",
     "assess": "ledger.stats.judging",
     "judge": "ledger.stats.judging",
+    "kind_of": "ledger.stats.kinds",
 }
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "State",
     "assess",
     "judge",
+    "kind_of",
 ]
 
 
