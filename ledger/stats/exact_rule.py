@@ -7,7 +7,7 @@ Rules:
   worst one the upper bound. All at or beyond the limit: regressed; none: ok; some: inconclusive.
 - The absolute floor is a limit too; what is tolerated is the larger of both.
 - A zero baseline has no ratio: any worsening above the floor is a regression (an error), with the difference in place
-  of an estimate.
+  of an estimate. Where that baseline varies, three runs of it and two of the candidate are needed.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from ledger.stats.alignment import Aligned
-from ledger.stats.findings import blank
+from ledger.stats.findings import MIN_CANDIDATE, blank
 from ledger.stats.pairs import floor_of, limit_of, sign_of
 from ledger.stats.records import Against, Comparison, Finding, Observations, Policy, State
 from ledger.stats.severity import severity_of
@@ -51,6 +51,11 @@ def judge_exactly(
     # A change of exactly the limit reaches it, whatever the rounding of the subtraction; it is then beyond.
     tolerated = max(limit * per, floor) - 1e-12 * max(1.0, middle)
     state = _state(least, most, tolerated)
+    if not is_deterministic(comparison, sides) and (
+        sides.baseline.size < MIN_RUNS or sides.candidate.size < MIN_CANDIDATE
+    ):
+        why = "too few runs to tell a change from chance around a baseline of zero"
+        return replace(blank(comparison, against, observed, policy), reasons=(*sides.notes, why))
     estimate = float(np.median(candidate) - np.median(baseline)) / per if per > 0.0 else None
     severity = severity_of(least / per, limit, policy) if per > 0.0 else "error"
     return replace(

@@ -20,7 +20,7 @@ CV_MEDIAN = 0.025
 CV_SPREAD = 0.6
 """Most steps of a pipeline vary by 2 to 4 %: log-normal around 2.5 %, clipped to the range. The spread was chosen so
 that the plain rule (moderated t > 3 on logs, estimate beyond the limit) finds .80/.91/.98 at +15/20/30 % with ten
-baseline and five candidate runs, as it does on measured histories. ``flat`` spreads the metrics evenly (in logs) over
+baseline and five candidate runs. ``flat`` spreads the metrics evenly (in logs) over
 the range instead: half of them then vary by more than 5 %, and even who knew every distribution exactly could find no
 more than three quarters at +15 %."""
 
