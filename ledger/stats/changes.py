@@ -15,9 +15,9 @@ from typing import Final
 
 import numpy as np
 
+from ledger.stats.cut_evidence import interval, p_value
 from ledger.stats.early_warning import early_warning
 from ledger.stats.elimination import Contrast, contrast, surviving
-from ledger.stats.cut_evidence import interval, p_value
 from ledger.stats.noise import autocorrelation, median, noise_sigma, without_spikes
 from ledger.stats.segmentation import SHORTEST_PIECE, penalty, pieces
 from ledger.stats.series import FloatArray, Scaled, Values, as_series, scaled, seeded
