@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "run": ("ledger_cli.run:run", "Run a pipeline, record it, and show what it took."),
     "show": ("ledger_cli.show:show", "Show the latest runs, or one run in detail."),
     "samples": ("ledger_cli.samples:samples", "Give measured values: one per asset, metric and run."),
+    "trend": ("ledger_cli.trend:trend", "Tell where metrics are heading, and when they took another level."),
+    "calibrate": ("ledger_cli.calibrate:calibrate", "Gate the ledger's own runs and count the false alarms."),
     "events": ("ledger_cli.events:events", "List the events themselves, or follow them as they come."),
     "smoke": ("ledger_cli.smoke:smoke", "Run the pipeline on known input and check what comes out."),
     "gate": ("ledger_cli.gate:gate", "Judge runs against the baseline: did anything get slower, hungrier or worse?"),

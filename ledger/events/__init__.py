@@ -18,6 +18,7 @@ from ledger.events.asset import (
     EnvironmentRecorded,
 )
 from ledger.events.base import Event, Json, RecordedEvent, StreamId, UnknownEvent, asset_stream, run_stream
+from ledger.events.change import ChangePointFound, ChangePointWithdrawn
 from ledger.events.gate import AssetBlocked, GateOverridden
 from ledger.events.judgement import AlertRaised, CheckEvaluated
 from ledger.events.measurement import BreakdownMeasured, MetricMeasured, ProgressReported
@@ -40,6 +41,8 @@ KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
         "metric_measured": MetricMeasured,
         "breakdown_measured": BreakdownMeasured,
         "progress_reported": ProgressReported,
+        "change_point_found": ChangePointFound,
+        "change_point_withdrawn": ChangePointWithdrawn,
         "check_evaluated": CheckEvaluated,
         "alert_raised": AlertRaised,
         "asset_blocked": AssetBlocked,
@@ -66,6 +69,8 @@ __all__ = [
     "AssetLost",
     "AssetStarted",
     "BreakdownMeasured",
+    "ChangePointFound",
+    "ChangePointWithdrawn",
     "CheckEvaluated",
     "ConfigurationResolved",
     "EnvironmentRecorded",
