@@ -47,12 +47,16 @@ def batches(
     partition: str | None = None,
     tags: Mapping[str, str] = {},
     status: str = "success",
+    began: datetime = BEGAN,
+    digests: tuple[str, str] | None = None,
 ) -> list[EventBatch]:
-    """Return the appends of the run of this number: asset to metric to value; an hour between two runs."""
+    """Return the appends of the run of this number: asset to metric to value; an hour between two runs.
+
+    ``digests`` are those of configuration and environment, to be found of the other arguments where they are not given.
+    """
     name = run_id or f"run-{number:03}"
-    begin = BEGAN + timedelta(hours=number)
-    config = digest(settings)
-    environment = digest([machine, software])
+    begin = began + timedelta(hours=number)
+    config, environment = digests or (digest(settings), digest([machine, software]))
     opening: list[Event] = [
         RunStarted(run_id=name, job=job, launcher="cli", planned_assets=tuple(sorted(values)), tags=dict(tags)),
         ConfigurationResolved(run_id=name, digest=config, values=dict(settings), sources={}),
