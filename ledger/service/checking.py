@@ -4,7 +4,8 @@ Rules:
 - One run alone tells nothing, so the newest runs of the same job and commit are judged together with it, at most
   ``candidate_runs``. Runs with uncommitted changes are of no commit and stand alone; where no run recorded a commit,
   they count as one code, since nobody knows better.
-- Runs that are in the baseline themselves are left out.
+- Runs that are in the baseline themselves are left out. Of runs that share a process only the newest counts, and that is
+  chosen without a look at the values.
 - Only what the run made is judged: its assets, its partition.
 """
 
@@ -75,8 +76,17 @@ def _same_code(view: LedgerView, run_id: str, earlier: tuple[str, ...], asset: s
     since = pc.min(own.column("first_ts")).as_py()
     query = EventQuery(kinds=("asset_started",), run_ids=tuple(wanted), since=since)
     rows: list[dict[str, Any]] = circumstances(view.read(query)).to_pylist()
-    code = {row["run_id"]: (row["code_version"], bool(row["code_dirty"])) for row in rows if row["asset"] == asset}
-    mine = code.get(run_id)
-    if mine is None or mine[1]:
+    known = {row["run_id"]: row for row in rows if row["asset"] == asset}
+    mine = known.get(run_id)
+    if mine is None or mine["code_dirty"]:
         return []
-    return [name for name in earlier if code.get(name) == mine]
+    found: list[str] = []
+    processes = {mine["process"]} - {None}
+    for name in reversed(earlier):
+        row = known.get(name)
+        if row is None or row["code_dirty"] or row["code_version"] != mine["code_version"]:
+            continue
+        if row["process"] not in processes:
+            found.append(name)
+            processes |= {row["process"]} - {None}
+    return found[::-1]

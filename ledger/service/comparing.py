@@ -157,7 +157,7 @@ def against_runs(candidate: Observed, baseline: Observed, differences: Differenc
                     unit=judged.unit,
                     baseline=side,
                     candidate=observations(candidate, key, own.get(metric)),
-                    not_comparable=(refused if series is not None else _no_baseline(key)) or _mixed(facts),
+                    not_comparable=_mixed(facts) or (refused if series is not None else _no_baseline(key)),
                 )
             )
     return Built(_sorted(found), tuple(sorted(undeclared)))
