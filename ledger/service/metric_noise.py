@@ -1,4 +1,4 @@
-"""How noisy a metric is on a ledger's own runs, how small a limit that lets a gate hold, and how many runs a limit needs.
+"""How noisy a metric is on a ledger's own runs, how small a limit a gate can hold on it, and how many runs that takes.
 
 Rules:
 - The limit that is held at a number of runs is the bound below which four of five replays certify an unchanged metric.
