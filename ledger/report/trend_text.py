@@ -97,10 +97,14 @@ def _shown(report: TrendReport) -> tuple[Column, ...]:
 
 
 def _between(series: SeriesTrend) -> str | None:
-    """Return the interval of the change; of a step it is told with each change."""
-    if series.interval is None or series.heading == "step":
+    """Return the interval of the change; of several steps it is told with each of them."""
+    steps = [change for change in series.changes if not change.provisional]
+    interval = series.interval
+    if series.heading == "step":
+        interval = steps[0].interval if len(steps) == 1 else None
+    if interval is None:
         return None
-    low, high = series.interval
+    low, high = interval
     if series.change_ratio is None:
         return f"{low:+.3g} … {high:+.3g} {series.unit}"
     return f"{low:+.1%} … {high:+.1%}"
@@ -176,5 +180,5 @@ def _write_recorded(report: TrendReport, out: TextIO) -> None:
     if report.recorded:
         out.write(f"\n{report.recorded} event{'' if report.recorded == 1 else 's'} recorded\n")
     elif report.unrecorded:
-        changes = f"{report.unrecorded} change{' is' if report.unrecorded == 1 else 's are'}"
-        out.write(f"\n{changes} not recorded as it is; keep what is found with `dagster-ledger trend --record`\n")
+        changes = f"{report.unrecorded} change{'' if report.unrecorded == 1 else 's'}"
+        out.write(f"\n{changes} not in the ledger as told here; keep them with `dagster-ledger trend --record`\n")

@@ -6,46 +6,29 @@ Rules:
 - A split takes whole runs. Random splits are drawn from a seed and the runs, so that the same ledger gives the same
   splits; splits in order have the candidates follow their baseline, as a gate has them.
 - Comparisons, findings and verdicts are made by the very functions the gate uses.
-- The limit that is held at a number of runs is the bound below which four of five replays certify an unchanged metric.
-  Beyond the numbers that were replayed it is scaled by sqrt(1/baseline + 1/candidate), as the error of a difference of
-  means is (on logarithms; on the metric's own scale for quality).
 """
 
 import hashlib
-import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from ledger.errors import LedgerError
 from ledger.metrics import BUILT_IN, MetricRegistry
-from ledger.report.calibration import Calibration, MetricNoise, Rate, Replays, Way
+from ledger.report.calibration import Calibration, MetricNoise, Replays, Way
 from ledger.service.choosing import Choice, choose
 from ledger.service.comparability import Differences, facts_of, without_code
-from ledger.service.comparing import against_runs
+from ledger.service.comparing import against_runs, judging
+from ledger.service.metric_noise import noise_of, rate
 from ledger.service.observing import Observed, Series, observe
 from ledger.stats import Assessment, Comparison, Finding, Policy, assess
 from ledger.store.protocol import LedgerView
 from ledger.verdict import Verdict, verdict_of
 
-HELD_SHARE: Final = 0.8
-"""Share of replays in which an unchanged metric is certified; the usual power of a test (Cohen 1988)."""
-
-HELD_AT: Final = ((5, 3), (5, 5), (5, 10), (5, 20))
-LIMITS: Final = (0.02, 0.05, 0.10, 0.20)
-_Z: Final = 1.959963984540054
-"""The 0.975 quantile of the normal distribution."""
-_NORMAL_MAD: Final = 1.4826
-"""Turns a median absolute deviation into the standard deviation of a normal distribution."""
-_MOST_RUNS: Final = 100_000
-_FEWEST_RUNS: Final = 3
-"""With fewer on each side even the clearest order of all values has p > 0.05: 1 / C(4, 2)."""
-
-Split = tuple[tuple[int, ...], tuple[int, ...]]
+Split: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 """Places of the baseline's and of the candidate's runs."""
 
 
@@ -105,7 +88,7 @@ def calibrate(view: LedgerView, plan: Plan, registry: MetricRegistry = BUILT_IN)
             f" {size - len(run_ids)}`, or calibrate fewer with --runs"
         )
         raise TooFewRunsError(message)
-    observed = _part(observed, run_ids)
+    observed = _judged(_part(observed, run_ids), registry)
     differences = Differences(view, observed.machines, plan.ignore_packages)
     ways: tuple[tuple[Way, Sequence[Split]], ...] = (
         ("random", _random(run_ids, plan)),
@@ -123,23 +106,6 @@ def calibrate(view: LedgerView, plan: Plan, registry: MetricRegistry = BUILT_IN)
         replays=tuple(_told(way, counted[way]) for way, _ in ways),
         metrics=_noises(observed, counted["random"], plan),
     )
-
-
-def rate(hits: int, total: int) -> Rate:
-    """Return how often something happened with its 95 % interval (Wilson 1927, the score interval).
-
-    Args:
-        hits: How often, 0 <= hits <= total.
-        total: Out of how many.
-    """
-    if total == 0:
-        return Rate(hits=0, total=0, ratio=None, interval=None)
-    p, z2 = hits / total, _Z * _Z
-    middle = (p + z2 / (2 * total)) / (1 + z2 / total)
-    half = _Z * math.sqrt(p * (1 - p) / total + z2 / (4 * total * total)) / (1 + z2 / total)
-    # At the ends the score interval reaches 0 and 1 exactly; rounding must not leave it short of them.
-    low, high = 0.0 if hits == 0 else middle - half, 1.0 if hits == total else middle + half
-    return Rate(hits=hits, total=total, ratio=p, interval=(low, high))
 
 
 def _comparable(observed: Observed, *, ignore_packages: bool) -> tuple[str, ...]:
@@ -220,14 +186,19 @@ def _count(counted: _Counted, assessment: Assessment, verdict: Verdict) -> None:
 
 def _part(observed: Observed, run_ids: Sequence[str]) -> Observed:
     """Return what some of the runs measured."""
-    wanted = frozenset(run_ids)
-    series = [_part_of_series(one, wanted) for one in observed.series]
+    series = [_part_of_series(one, observed.of(*one.key, one.metric), run_ids) for one in observed.series]
     return replace(observed, run_ids=tuple(run_ids), series=tuple(one for one in series if one.values))
 
 
-def _part_of_series(series: Series, wanted: frozenset[str]) -> Series:
-    pairs = [pair for pair in zip(series.run_ids, series.values, strict=True) if pair[0] in wanted]
-    return replace(series, run_ids=tuple(run for run, _ in pairs), values=tuple(value for _, value in pairs))
+def _part_of_series(series: Series, values: Mapping[str, float], run_ids: Sequence[str]) -> Series:
+    used = tuple(run_id for run_id in run_ids if run_id in values)
+    return Series(*series.key, series.metric, series.unit, used, tuple(values[run_id] for run_id in used))
+
+
+def _judged(observed: Observed, registry: MetricRegistry) -> Observed:
+    """Return what was measured without what no gate judges, so that it is not split again and again."""
+    series = tuple(one for one in observed.series if judging(one.metric, one.unit, registry) is not None)
+    return replace(observed, series=series)
 
 
 def _told(way: Way, counted: _Counted) -> Replays:
@@ -248,53 +219,5 @@ def _noises(observed: Observed, counted: _Counted, plan: Plan) -> tuple[MetricNo
     for one in observed.series:
         findings = counted.by_metric.get((one.asset, one.partition or "", one.metric))
         if findings:
-            found.append(_noise(one, findings, plan))
+            found.append(noise_of(one, findings, (plan.baseline, plan.candidate)))
     return tuple(sorted(found, key=lambda one: (-(one.cv or 0.0), one.asset, one.partition or "", one.metric)))
-
-
-def _noise(series: Series, findings: Sequence[Finding], plan: Plan) -> MetricNoise:
-    values = np.array(series.values, dtype=np.float64)
-    middle, mean = float(np.median(values)), float(values.mean())
-    bound = _bound(findings)
-    relative = findings[0].kind != "quality"
-    sizes = dict.fromkeys(((plan.baseline, plan.candidate), *HELD_AT))
-    return MetricNoise(
-        asset=series.asset,
-        partition=series.partition,
-        metric=series.metric,
-        unit=series.unit,
-        runs=len(series.values),
-        median=middle,
-        cv=float(values.std(ddof=1)) / abs(mean) if mean and values.size > 1 else None,
-        robust_cv=_NORMAL_MAD * float(np.median(np.abs(values - middle))) / abs(middle) if middle else None,
-        limit=findings[0].limit,
-        alarms=rate(sum(finding.state == "regressed" for finding in findings), len(findings)),
-        held={f"{b}x{c}": _held(bound, (b, c), plan, relative=relative) for b, c in sizes},
-        needed_runs={f"{limit:g}": _needed(bound, limit, plan, relative=relative) for limit in LIMITS},
-    )
-
-
-def _bound(findings: Sequence[Finding]) -> float | None:
-    """Return the bound that four of five replays certified, ``None`` where they told none."""
-    bounds = [finding.upper_bound for finding in findings if finding.upper_bound is not None]
-    if len(bounds) < HELD_SHARE * len(findings):
-        return None
-    ordered: npt.NDArray[np.float64] = np.sort(np.array(bounds, dtype=np.float64))
-    return max(float(ordered[math.ceil(HELD_SHARE * len(bounds)) - 1]), 0.0)
-
-
-def _held(bound: float | None, size: tuple[int, int], plan: Plan, *, relative: bool) -> float | None:
-    """Return the limit that is held at another number of runs."""
-    if bound is None or size == (plan.baseline, plan.candidate):
-        return bound
-    scale = math.sqrt((1 / size[0] + 1 / size[1]) / (1 / plan.baseline + 1 / plan.candidate))
-    return math.expm1(math.log1p(bound) * scale) if relative else bound * scale
-
-
-def _needed(bound: float | None, limit: float, plan: Plan, *, relative: bool) -> int | None:
-    """Return the runs on each side from which a limit is held, ``None`` beyond what anybody makes."""
-    if bound is None:
-        return None
-    ratio = math.log1p(bound) / math.log1p(limit) if relative else bound / limit
-    runs = math.ceil(2.0 * ratio * ratio / (1 / plan.baseline + 1 / plan.candidate))
-    return max(runs, _FEWEST_RUNS) if runs <= _MOST_RUNS else None

@@ -57,7 +57,9 @@ def test_help_loads_nothing_heavy(words):
     assert not loaded(*words) & HEAVY
 
 
-@pytest.mark.parametrize("words", [("show",), ("show", "latest"), ("samples",), ("ledger", "stats")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("show",), ("show", "latest"), ("samples",), ("trend",), ("ledger", "stats")], ids=" ".join
+)
 def test_reading_100_000_events_loads_neither_dagster_nor_scipy(large_ledger, words):
     assert not loaded(*words, "--ledger", large_ledger) & {"dagster", "pandas", "scipy"}
 

@@ -31,7 +31,7 @@ def test_a_table_tells_the_worst_first_and_each_change_with_runs_and_commits(sto
     assert re.search(r"\+2\d\.\d% \[\+\d\d\.\d%, \+\d\d\.\d%\], .* from run 000000(1e|1d|1f) on \(2026-01-0", change)
     assert re.search(r"commits 00000003 after 00000002|within runs 0000001e to", change)
     assert re.search(r"p = \de-\d+, separation 100%", change)
-    assert "1 change is not recorded as it is; keep what is found with `dagster-ledger trend --record`" in said.out
+    assert "1 change not in the ledger as told here; keep them with `dagster-ledger trend --record`" in said.out
 
 
 def test_formats_agree(store, command):

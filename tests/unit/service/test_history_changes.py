@@ -142,9 +142,9 @@ def test_what_is_confirmed_chooses_before_a_warning():
 def test_a_warning_that_holds_is_confirmed_under_its_id():
     store = MemoryStore()
     values = stepped(40, 30, ratio=1.4)
-    past(store, values[:44])
+    past(store, values[:43])
     record_trends(store, Asked())
-    past(store, values[44:], first=44)
+    past(store, values[43:], first=43)
     record_trends(store, Asked())
     told = kinds(store)
     assert [(kind, status) for kind, status, _ in told] == [
@@ -157,9 +157,9 @@ def test_a_warning_that_holds_is_confirmed_under_its_id():
 
 def test_a_warning_that_does_not_hold_is_withdrawn_by_an_event():
     store = MemoryStore()
-    past(store, stepped(40, 4, ratio=1.4))
+    past(store, stepped(40, 3, ratio=1.4))
     record_trends(store, Asked())
-    past(store, noisy(30, seed=5), first=44)
+    past(store, noisy(30, seed=5), first=43)
     assert record_trends(store, Asked()).recorded == 1
     assert [kind for kind, _, _ in kinds(store)] == ["change_point_found", "change_point_withdrawn"]
     assert changes(store) == ()

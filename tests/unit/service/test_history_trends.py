@@ -145,7 +145,7 @@ def test_a_change_outside_of_the_window_is_not_shown():
 
 
 def test_the_last_few_runs_give_a_provisional_change_for_the_worse():
-    series = only(report_of(stepped(40, 4, ratio=1.4)))
+    series = only(report_of(stepped(40, 3, ratio=1.4)))
     assert [change.provisional for change in series.changes] == [True]
     assert series.standing == "worse"
 
