@@ -98,17 +98,18 @@ def _with_noise(
     """Return the findings of all pairs, with the shift of the environment handled."""
     numbers = numbers_of(pairs, {}, policy)
     raw = {place: measured(pair, numbers[place], policy) for place, pair in pairs.items()}
-    moved = {}
+    moved: dict[Place, Environment] = {}
+    shifted = dict(pairs)
     for place, pair in pairs.items():
         environment = environments[pair.against]
-        if environment is not None and environment.handling != "leave" and follows_machine(pair):
+        if environment is None or environment.handling == "leave" or not follows_machine(pair):
+            continue
+        shift = environment.shift_of(pair.comparison.metric)
+        if shift is not None:
             moved[place] = environment
+            shifted[place] = replace(pair, candidate=pair.candidate - shift)
     if not moved:
         return raw
-    shifted = {
-        place: replace(pair, candidate=pair.candidate - moved[place].shift) if place in moved else pair
-        for place, pair in pairs.items()
-    }
     numbers = numbers_of(shifted, {place: one.shift.estimate for place, one in numbers.items()}, policy)
     taken = {place: measured(pair, numbers[place], policy) for place, pair in shifted.items()}
     return {
@@ -120,6 +121,10 @@ def _with_noise(
 def _handled(raw: Finding, taken: Finding, environment: Environment) -> Finding:
     """Return the finding that stands where the environment moved."""
     told = (*taken.reasons, environment.record.sentence)
+    changed = taken.state in {"regressed", "improved"}
+    if changed and environment.explains(taken.metric, taken.estimate or 0.0):
+        why = "what is left of its change lies within the scatter of the assets around the common shift; measure again"
+        return replace(taken, state="inconclusive", severity=None, reasons=(*told, why))
     if environment.handling == "take out" or (environment.handling == "doubt" and taken.state == "regressed"):
         return replace(taken, reasons=told)
     if environment.handling == "both must agree" and raw.state == taken.state:

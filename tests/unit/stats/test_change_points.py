@@ -177,7 +177,7 @@ def test_memory_of_the_noise_is_measured_through_a_step_and_told():
 
 def test_p_values_of_what_noise_shows_are_not_too_small():
     """Without the threshold, the smallest p of a quiet series is below 5 % in no more than about 5 % of them."""
-    from ledger.stats.evidence import p_value  # noqa: PLC0415  # the only test of the inside
+    from ledger.stats.cut_evidence import p_value  # noqa: PLC0415  # the only test of the inside
     from ledger.stats.series import seeded  # noqa: PLC0415
 
     ps = []
