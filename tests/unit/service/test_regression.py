@@ -13,7 +13,7 @@ from ledger.report.gate import document
 from ledger.report.json import dump
 from ledger.service import accepted
 from ledger.service.baseline_words import parse_baseline
-from ledger.service.choosing import Choice
+from ledger.service.choosing import CONFIRMS_TAG, Choice
 from ledger.service.proposing import Proposal, propose, save
 from ledger.service.regression import Question, ask
 from ledger.service.verdicts import latest, record, suspects
@@ -99,6 +99,29 @@ def test_a_baseline_of_another_machine_is_named_and_never_a_pass(store, tmp_path
     assert {one.reasons[0] for one in answer.assessment.findings} == {
         "other machine: AMD EPYC 4 cores instead of 2 cores"
     }
+
+
+@pytest.mark.parametrize("baseline", ["files", "last:20"])
+def test_half_a_run_is_no_pass(tmp_path, baseline):
+    store = MemoryStore()
+    for number, values in story(25):
+        write(store, batches(number, {"loaded": values["loaded"]} if number >= 20 else values))
+    accept(store, tmp_path, FIRST_20)
+    answer = asked(store, tmp_path, baseline)
+    assert answer.verdict.outcome == "INCONCLUSIVE"
+    found = states(answer)
+    assert found["loaded", "duration_s"] == "ok"
+    assert found["published", "duration_s"] == "not_comparable"
+    assert "7 not comparable: not made by the candidate runs" in answer.verdict.sentence
+    assert asked(store, tmp_path, baseline, assets=("loaded",)).verdict.outcome == "PASS"
+
+
+def test_runs_that_confirm_are_taken_only_where_they_are_named(store, tmp_path):
+    for number, values in story(5, first=30):
+        write(store, batches(number, {"loaded": values["loaded"]}, tags={CONFIRMS_TAG: "it"}))
+    assert asked(store, tmp_path).candidate_run_ids == tuple(f"run-{number:03}" for number in range(20, 25))
+    named = Choice(names=tuple(f"run-{number:03}" for number in range(30, 35)))
+    assert asked(store, tmp_path, candidate=named).candidate_run_ids == named.names
 
 
 def test_candidates_cannot_witness_for_themselves(store, tmp_path):
