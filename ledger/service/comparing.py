@@ -251,7 +251,7 @@ def _with_file(
 ) -> Comparison:
     facts = shared_facts(candidate, key, _runs_of(candidate, key))
     sample = entry.current
-    why = _mixed(facts) or _unit(own, entry) or _own_baseline(own, sample)
+    why = _meaning(judged, own, entry) or _mixed(facts) or _own_baseline(own, sample)
     if why is None and facts:
         why = differences.between(facts[0], _facts_of_sample(sample))
     anchor = entry.anchor
@@ -262,7 +262,7 @@ def _with_file(
         partition=key[1],
         metric=entry.metric,
         kind=judged.kind,
-        direction=entry.direction,
+        direction=judged.direction,
         unit=entry.unit,
         baseline=accepted_observations(sample, known, key),
         candidate=observations(candidate, key, own),
@@ -343,10 +343,13 @@ def _mixed(facts: Sequence[RunFacts]) -> str | None:
     return None
 
 
-def _unit(own: Series | None, entry: MetricBaseline) -> str | None:
-    if own is None or own.unit == entry.unit:
-        return None
-    return f"other unit: {own.unit} instead of {entry.unit}"
+def _meaning(judged: Judging, own: Series | None, entry: MetricBaseline) -> str | None:
+    """Return the sentence for a file that means another thing by the metric's name than what is measured."""
+    if own is not None and own.unit != entry.unit:
+        return f"other unit: {own.unit} instead of {entry.unit}"
+    if judged.direction != entry.direction:
+        return f"other direction: declared is {judged.direction}, the baseline says {entry.direction}"
+    return None
 
 
 def _own_baseline(own: Series | None, sample: AcceptedSample) -> str | None:

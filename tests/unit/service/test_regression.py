@@ -1,9 +1,12 @@
 """The gate from question to answer: baselines of files, refs and runs; what is recorded of it."""
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
+from ledger.baselines import read
+from ledger.baselines import write as write_baseline
 from ledger.errors import ConfigurationError
 from ledger.events import AlertRaised, VerdictReached
 from ledger.events.codec import from_table
@@ -129,6 +132,19 @@ def test_candidates_cannot_witness_for_themselves(store, tmp_path):
     answer = asked(store, tmp_path, "files", candidate=Choice(names=FIRST_20.names[-5:]))
     assert answer.verdict.outcome == "INCONCLUSIVE"
     assert all("in the baseline itself" in one.reasons[0] for one in answer.assessment.findings)
+
+
+def test_a_file_that_turns_a_direction_round_is_refused(store, tmp_path):
+    accept(store, tmp_path, FIRST_20)
+    (path,) = (tmp_path / "baselines").rglob("matched.json")
+    held = read(path.read_bytes(), "matched.json")
+    turned = [
+        replace(entry, direction="lower_is_better") if entry.metric == "match_rate" else entry for entry in held.metrics
+    ]
+    path.write_text(write_baseline(replace(held, metrics=tuple(turned))))
+    answer = asked(store, tmp_path, "files", metrics=("match_rate",))
+    assert answer.assessment.findings[0].reasons[0].startswith("other direction: declared is higher_is_better")
+    assert answer.verdict.outcome == "INCONCLUSIVE"
 
 
 def test_a_file_that_was_moved_is_refused(store, tmp_path):
