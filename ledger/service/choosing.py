@@ -4,6 +4,7 @@ Rules:
 - Runs named by id are taken as they are; runs chosen by commit, time or number are the successful ones.
 - All chosen runs are of one job; where nobody names it, it is the job of the newest run that fits.
 - A commit is what the runs recorded. Runs with uncommitted changes are of no commit: they are told, never taken.
+- Runs that `confirm` made hold only suspects: they are taken where they are named, never as the newest.
 - Nothing that fits is an error with the way on, for a gate without candidates has nothing to say.
 """
 
@@ -18,12 +19,20 @@ import pyarrow.compute as pc
 from ledger.errors import ConfigurationError
 from ledger.names import no_such
 from ledger.projections.circumstances import circumstances
+from ledger.projections.fold import of_kind, payload_fields
 from ledger.service.replay import find_run
 from ledger.service.standing import standing
 from ledger.store.protocol import EventQuery, LedgerView
 
+CONFIRMS_TAG: Final = "dagster_ledger/confirms"
+"""Run tag with the verdict whose suspects the run makes again."""
+
 _SUCCESS: Final = "success"
 _SHORTEST_COMMIT: Final = 7
+_EXPECTED_FROM: Final = 20
+_OPENED: Final = pa.schema(
+    [("planned_assets", pa.list_(pa.string())), ("tags", pa.struct([(CONFIRMS_TAG, pa.string())]))]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,14 +86,16 @@ def choose(view: LedgerView, choice: Choice) -> Chosen:
     if choice.names:
         return _named(known, tuple(dict.fromkeys(find_run(view, name) for name in choice.names)), choice.job)
     rows = _fitting(view, choice)
+    if rows.num_rows:
+        job = choice.job or rows.column("job")[-1].as_py()
+        rows = _without_confirming(view, _of_job(rows, job), choice.last)
     if rows.num_rows == 0:
         message = (
             f"there are no {choice.described()} in the ledger at {view.uri}; make some with"
             f" `dagster-ledger run{f' -j {choice.job}' if choice.job else ''} --runs 5`, or choose others"
         )
         raise ConfigurationError(message)
-    job = choice.job or rows.column("job")[-1].as_py()
-    return Chosen(job, _newest(_of_job(rows, job), choice.last))
+    return Chosen(rows.column("job")[-1].as_py(), _newest(rows, choice.last))
 
 
 def before(view: LedgerView, chosen: Chosen, last: int) -> tuple[str, ...]:
@@ -104,6 +115,39 @@ def window(view: LedgerView, chosen: Chosen, choice: Choice) -> tuple[str, ...]:
     """Return the successful runs of the same job that a choice means, without the chosen; may be none."""
     rows = _of_job(_fitting(view, choice), chosen.job)
     return _newest(rows.filter(pc.invert(_among(rows, chosen.run_ids))), choice.last)
+
+
+def planned_before(view: LedgerView, chosen: Chosen) -> frozenset[str]:
+    """Return the assets that the runs before the chosen meant to make: what one expects of the chosen, too."""
+    plans = _plans(view, before(view, chosen, _EXPECTED_FROM))
+    return frozenset(name for planned, confirms in plans.values() if not confirms for name in planned)
+
+
+def _without_confirming(view: LedgerView, rows: pa.Table, last: int | None) -> pa.Table:
+    """Return the rows without runs that `confirm` made; where only the newest are wanted, only those are looked at."""
+    while True:
+        newest = _newest(rows, last)
+        confirming = {name for name, (_, confirms) in _plans(view, newest).items() if confirms}
+        if not confirming:
+            return rows
+        rows = rows.filter(pc.invert(_among(rows, confirming)))
+
+
+def _plans(view: LedgerView, run_ids: tuple[str, ...]) -> dict[str, tuple[list[str], bool]]:
+    """Return what each run meant to make, and whether `confirm` made it."""
+    if not run_ids:
+        return {}
+    extents = standing(view).extents
+    own = extents.filter(_among(extents, run_ids))
+    since = pc.min(own.column("first_ts")).as_py()
+    opened = of_kind(view.read(EventQuery(kinds=("run_started",), since=since)), "run_started")
+    opened = opened.filter(_among(opened, run_ids))
+    said = payload_fields(opened, _OPENED).to_pylist()
+    names = opened.column("run_id").to_pylist()
+    return {
+        name: (one["planned_assets"] or [], bool(one["tags"] and one["tags"][CONFIRMS_TAG]))
+        for name, one in zip(names, said, strict=True)
+    }
 
 
 def _named(known: pa.Table, run_ids: tuple[str, ...], job: str | None) -> Chosen:
