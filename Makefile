@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
-.PHONY: run test test-slow check format dev bench-store durability lock clean
+.PHONY: run test test-slow check format dev bench-store bench-stats durability lock clean
 
 run: $(STAMP)
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
@@ -40,6 +40,10 @@ $(DAGSTER_HOME)/dagster.yaml:
 # The store beside its peers and limits, and the table and chart of docs/performance.md; ten minutes of a quiet machine.
 bench-store: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.store --write $(ARGS)
+
+# How often the statistics are wrong, beside their peers, and the tables of docs/statistics.md; half an hour.
+bench-stats: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.stats $(ARGS)
 
 # Every fault at every system call of the store, and the table of docs/durability.md; ten minutes.
 durability: $(STAMP)

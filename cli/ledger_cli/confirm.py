@@ -52,6 +52,7 @@ def confirm(  # noqa: PLR0913 - one parameter per option
     Exit codes are those of `gate`: 1 where a regression is confirmed, 3 where nothing could be decided.
     """
     from ledger.report.text import printable
+    from ledger.service.choosing import CONFIRMS_TAG
     from ledger.service.verdicts import latest, settings_tags, suspects
     from ledger.store import open_store
     from ledger_cli.run import configured
@@ -65,7 +66,7 @@ def confirm(  # noqa: PLR0913 - one parameter per option
         click.echo(printable(said), err=form == "json")
         return exit_codes.DONE
     count = runs or settings.regression.confirm_runs
-    tags = store.consult(lambda view: settings_tags(view, last.event)) | tags
+    tags = store.consult(lambda view: settings_tags(view, last.event)) | tags | {CONFIRMS_TAG: last.verdict_id}
     wanted |= {"job": last.event.job, "tags": tags, "whole_job": whole_job}
     fresh = _fresh_runs(store, found, wanted, count, quiet=quiet)
     if len(fresh) < count * len({one.partition for one in found}):

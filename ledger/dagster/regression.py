@@ -18,7 +18,7 @@ from ledger.dagster.resource import resource_uri
 from ledger.dagster.run_settings import settings_of
 from ledger.dagster.session import open_session
 from ledger.dagster.step import Step, current_step
-from ledger.errors import ConfigurationError
+from ledger.errors import ConfigurationError, StoreError
 from ledger.events import CheckEvaluated
 from ledger.report.gate import finding_fields, sentence
 from ledger.service.checking import check_run
@@ -81,7 +81,13 @@ def _evaluate(step: Step, asset: str, *, blocking: bool) -> dg.AssetCheckResult:
         description=said,
         details={"outcome": answer.verdict.outcome, "judged": answer.verdict.judged, "total": answer.verdict.total},
     )
-    verdict_id = record(session.store, answer, beside=(event,))
+    try:
+        verdict_id = record(session.store, answer, beside=(event,))
+    except StoreError as error:
+        if session.resolved.settings.on_ledger_error == "fail":
+            raise
+        step.context.log.warning("dagster-ledger: the verdict is not recorded: %s", error)
+        verdict_id = "unrecorded"
     return dg.AssetCheckResult(
         passed=passed,
         severity=_DAGSTER[severity],

@@ -27,7 +27,7 @@ COLUMNS: Final = (
     Column("asset", "asset"),
     Column("metric", "metric"),
     Column("change", "change"),
-    Column("interval", "95 % interval", rank=3),
+    Column("interval", "interval", rank=3),
     Column("was", "was", rank=2),
     Column("now", "is", rank=2),
     Column("sentence", "", cell_characters=400),

@@ -4,7 +4,7 @@ Rules:
 - One run alone tells nothing, so the newest runs of the same job and commit are judged together with it, at most
   ``candidate_runs``. Runs with uncommitted changes are of no commit and stand alone; where no run recorded a commit,
   they count as one code, since nobody knows better.
-- Runs that are in the baseline themselves are left out. Of runs that share a process only the newest counts, and that is
+- Runs that are in the baseline themselves are left out. Of runs that share a process only the newest counts; it is
   chosen without a look at the values.
 - Only what the run made is judged: its assets, its partition.
 """

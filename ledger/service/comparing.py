@@ -7,6 +7,7 @@ Rules:
 - Against files, an asset's file says which of its metrics are judged, and which must not vanish. An asset without a
   file has no baseline, which is an answer of its own and never a pass.
 - Against runs, those that may be compared with the candidates make the baseline; where none may, it is said why.
+- What earlier runs of the job made and the candidates did not is asked nevertheless: half a run is no pass.
 - Candidates of several machines, configurations or data sets are no sample, and so are candidates that are in the
   baseline themselves.
 """
@@ -96,6 +97,8 @@ def against_files(
     known: Observed,
     differences: Differences,
     registry: MetricRegistry,
+    *,
+    expected: frozenset[str] = frozenset(),
 ) -> Built:
     """Return the comparisons of candidate runs with baseline files.
 
@@ -105,6 +108,7 @@ def against_files(
         known: What the ledger still knows of the runs that the files name; may be nothing.
         differences: Tells what differs.
         registry: The declared metrics.
+        expected: Assets that the candidates are expected to make.
     """
     found: list[Comparison] = []
     undeclared: set[str] = set()
@@ -124,10 +128,26 @@ def against_files(
             if judged is None:
                 continue
             found.append(_with_file(candidate, key, own, entry, judged, known, differences))
+    machines = sorted({machine.name for machine in candidate.machines.values()})
+    for asset in sorted(expected - _begun(candidate)):
+        files = (accepted.of((asset, None), machine) for machine in machines)
+        baseline = next((one for one in files if one is not None), None)
+        for entry in baseline.metrics if baseline is not None else ():
+            judged = judging(entry.metric, entry.unit, registry, entry)
+            if judged is not None:
+                side = accepted_observations(entry.current, known, (asset, None))
+                found.append(_not_made((asset, None), entry.metric, judged, side))
     return Built(_sorted(found), tuple(sorted(undeclared)))
 
 
-def against_runs(candidate: Observed, baseline: Observed, differences: Differences, registry: MetricRegistry) -> Built:
+def against_runs(
+    candidate: Observed,
+    baseline: Observed,
+    differences: Differences,
+    registry: MetricRegistry,
+    *,
+    expected: frozenset[str] = frozenset(),
+) -> Built:
     """Return the comparisons of candidate runs with earlier runs.
 
     Args:
@@ -135,6 +155,7 @@ def against_runs(candidate: Observed, baseline: Observed, differences: Differenc
         baseline: The earlier runs.
         differences: Tells what differs.
         registry: The declared metrics.
+        expected: Assets that the candidates are expected to make.
     """
     mine, theirs = _by_key(candidate.series), _by_key(baseline.series)
     undeclared: set[str] = set()
@@ -160,6 +181,10 @@ def against_runs(candidate: Observed, baseline: Observed, differences: Differenc
                     not_comparable=_mixed(facts) or (refused if series is not None else _no_baseline(key)),
                 )
             )
+    for asset in sorted(expected - _begun(candidate)):
+        key = (asset, None)
+        for metric, judged in _only_once(theirs.get(key, {}), registry, undeclared).items():
+            found.append(_not_made(key, metric, judged, observations(baseline, key, theirs[key][metric])))
     return Built(_sorted(found), tuple(sorted(undeclared)))
 
 
@@ -226,7 +251,7 @@ def _with_file(
 ) -> Comparison:
     facts = shared_facts(candidate, key, _runs_of(candidate, key))
     sample = entry.current
-    why = _mixed(facts) or _unit(own, entry) or _own_baseline(own, sample)
+    why = _meaning(judged, own, entry) or _mixed(facts) or _own_baseline(own, sample)
     if why is None and facts:
         why = differences.between(facts[0], _facts_of_sample(sample))
     anchor = entry.anchor
@@ -237,7 +262,7 @@ def _with_file(
         partition=key[1],
         metric=entry.metric,
         kind=judged.kind,
-        direction=entry.direction,
+        direction=judged.direction,
         unit=entry.unit,
         baseline=accepted_observations(sample, known, key),
         candidate=observations(candidate, key, own),
@@ -246,6 +271,25 @@ def _with_file(
         limit=entry.limit,
         floor=entry.floor,
     )
+
+
+def _not_made(key: Key, metric: str, judged: Judging, baseline: Observations) -> Comparison:
+    return Comparison(
+        asset=key[0],
+        partition=key[1],
+        metric=metric,
+        kind=judged.kind,
+        direction=judged.direction,
+        unit=judged.unit,
+        baseline=baseline,
+        candidate=NOTHING,
+        not_comparable="not made by the candidate runs",
+    )
+
+
+def _begun(observed: Observed) -> frozenset[str]:
+    """Return the assets that were begun or measured, in whatever partition."""
+    return frozenset(asset for asset, _ in _keys(observed))
 
 
 def _without_baseline(observed: Observed, series: Mapping[str, Series], registry: MetricRegistry) -> list[Comparison]:
@@ -299,10 +343,13 @@ def _mixed(facts: Sequence[RunFacts]) -> str | None:
     return None
 
 
-def _unit(own: Series | None, entry: MetricBaseline) -> str | None:
-    if own is None or own.unit == entry.unit:
-        return None
-    return f"other unit: {own.unit} instead of {entry.unit}"
+def _meaning(judged: Judging, own: Series | None, entry: MetricBaseline) -> str | None:
+    """Return the sentence for a file that means another thing by the metric's name than what is measured."""
+    if own is not None and own.unit != entry.unit:
+        return f"other unit: {own.unit} instead of {entry.unit}"
+    if judged.direction != entry.direction:
+        return f"other direction: declared is {judged.direction}, the baseline says {entry.direction}"
+    return None
 
 
 def _own_baseline(own: Series | None, sample: AcceptedSample) -> str | None:

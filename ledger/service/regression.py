@@ -20,7 +20,7 @@ from ledger.metrics import MetricRegistry
 from ledger.names import no_such
 from ledger.service import accepted
 from ledger.service.baseline_words import BaselineWords
-from ledger.service.choosing import Choice, Chosen, before, choose, window
+from ledger.service.choosing import Choice, Chosen, before, choose, planned_before, window
 from ledger.service.comparability import Differences
 from ledger.service.comparing import Built, against_files, against_runs
 from ledger.service.observing import Observed, observe
@@ -153,17 +153,20 @@ def _built(
 ) -> tuple[Built, str]:
     """Return the comparisons, and in words what the candidates are held against."""
     words = question.baseline
+    apart = Chosen(chosen.job, question.earlier_than or chosen.run_ids)
+    expected = planned_before(view, apart)
     files = _files(words, project)
     if files is not None:
         named = _named_runs(files, observed)
         known = observe(view, named, metrics=("probe_s",))
         differences = _differences(view, settings, known, observed)
-        return against_files(observed, files, known, differences, registry), f"the baseline files of {files.where}"
-    apart = Chosen(chosen.job, question.earlier_than or chosen.run_ids)
+        built = against_files(observed, files, known, differences, registry, expected=expected)
+        return built, f"the baseline files of {files.where}"
     run_ids = tuple(name for name in _earlier(view, words, apart, settings, project) if name not in chosen.run_ids)
     earlier = observe(view, run_ids)
     differences = _differences(view, settings, earlier, observed)
-    return against_runs(observed, earlier, differences, registry), f"{len(run_ids)} earlier runs ({words})"
+    built = against_runs(observed, earlier, differences, registry, expected=expected)
+    return built, f"{len(run_ids)} earlier runs ({words})"
 
 
 def _earlier(

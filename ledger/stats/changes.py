@@ -15,9 +15,9 @@ from typing import Final
 
 import numpy as np
 
-from ledger.stats.early_warning import early_warning
-from ledger.stats.elimination import Contrast, contrast, surviving
 from ledger.stats.cut_evidence import interval, p_value
+from ledger.stats.early_warning import LOOKS, early_warning
+from ledger.stats.elimination import Contrast, contrast, surviving
 from ledger.stats.noise import autocorrelation, median, noise_sigma, without_spikes
 from ledger.stats.segmentation import SHORTEST_PIECE, penalty, pieces
 from ledger.stats.series import FloatArray, Scaled, Values, as_series, scaled, seeded
@@ -37,12 +37,12 @@ class ChangePoint:
         earliest: First index at which the change may have happened.
         latest: Last index at which the change may have happened; earliest <= index <= latest.
         provisional: Seen by the last few values only; later runs confirm or withdraw it.
-        before: Median of up to 30 values before the change (50 where provisional), in the metric's unit.
+        before: Median of up to 30 values before the change, in the metric's unit.
         after: Median of up to 30 values from the change on, in the metric's unit.
         change_ratio: after / before - 1; ``None`` where not all values are positive.
         p_value: How likely noise of the same memory shows as much anywhere in the history, in (0, 1].
         separation: Share of pairs, one value from each side, in the order of the medians, in [0.5, 1].
-        autocorrelation: Lag-1 memory of the noise of the whole series, in [0, 0.98].
+        autocorrelation: Lag-1 memory of the noise of the whole series, in [0, 0.97].
     """
 
     index: int
@@ -65,7 +65,7 @@ class History:
         points: Change points, ascending by index.
         values: Number of values looked at.
         noise: Robust standard deviation of the noise: a ratio where ``is_log``, else in units of the median size.
-        autocorrelation: Lag-1 memory of the noise, in [0, 0.98].
+        autocorrelation: Lag-1 memory of the noise, in [0, 0.97].
         is_log: Whether the series was looked at as logarithms.
         reasons: What a reader should know, one sentence each.
     """
@@ -109,9 +109,10 @@ def history(values: Values) -> History:
         return History((), n, 0.0, 0.0, scale.is_log, ("all values are the same",))
     calm, residuals = without_spikes(scale.levels)
     sigma = noise_sigma(scale.levels, residuals)
-    phi = autocorrelation(calm, sigma)
+    held = surviving(scale.levels, pieces(calm / sigma, penalty(n)))
+    phi = autocorrelation(calm, sigma, [each.cut for each in held])
     found = _Found(series, scale, calm, phi)
-    points = [*_confirmed(found, pieces(calm / sigma, penalty(n)))]
+    points = _confirmed(found, held)
     points += _provisional(found, points[-1].index if points else 0)
     return History(tuple(points), n, sigma, phi, scale.is_log, _reasons(scale, phi))
 
@@ -126,10 +127,9 @@ class _Found:
     phi: float
 
 
-def _confirmed(found: _Found, cuts: tuple[int, ...]) -> list[ChangePoint]:
-    """Return the cuts that hold and that noise does not explain; the least likely to be noise stay longest."""
+def _confirmed(found: _Found, held: tuple[Contrast, ...]) -> list[ChangePoint]:
+    """Return the cuts that noise does not explain either; the least likely to be noise stay longest."""
     rng = seeded(found.series)
-    held = surviving(found.scale.levels, cuts)
     while held:
         points = [_point(found, each, rng) for each in held]
         doubtful = max(points, key=lambda point: (point.p_value, -point.index))
@@ -157,7 +157,11 @@ def _provisional(found: _Found, regime_start: int) -> list[ChangePoint]:
     held = contrast(found.scale.levels, warned.start, warned.index, found.series.size)
     window = found.scale.levels[held.start : held.end]
     p = p_value(window, held.cut - held.start, found.phi, found.series.size, seeded(found.series))
-    return [_told(found, held, (warned.index - 1, warned.index), p, provisional=True)]
+    earliest, best, latest = (held.start + at for at in interval(window, held.cut - held.start, found.phi))
+    newest = found.series.size - LOOKS[0].values
+    if warned.index - LOOKS[-1].values <= best <= newest:
+        held = contrast(found.scale.levels, warned.start, best, found.series.size)
+    return [_told(found, held, (earliest, latest), p, provisional=True)]
 
 
 def _told(found: _Found, held: Contrast, within: tuple[int, int], p: float, *, provisional: bool) -> ChangePoint:

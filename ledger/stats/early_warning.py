@@ -24,7 +24,7 @@ SHORTEST_REFERENCE: Final = 10
 SMALLEST_SHIFT: Final = 0.03
 NEW_VALUES_SIGMAS: Final = 2.0
 # Tuned together for 3 % false alarms within 30 clean values, over six kinds of noise.
-CHANCE_MEMORY: Final = 1.0
+CHANCE_MEMORY: Final = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Look:
     least: float
 
 
-LOOKS: Final = (Look(3, 4.1, 0.4), Look(6, 4.2, 0.2), Look(10, 3.6, 0.2))
+LOOKS: Final = (Look(3, 4.2, 0.4), Look(6, 4.3, 0.2), Look(10, 3.7, 0.2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ def _error(residuals: FloatArray, spread: float, new_values: int) -> float:
     """Return the standard error of the difference of the two means under AR(1) noise.
 
     The mean of k values has 1 + 2 sum (1 - j/k) phi^j times the variance that independent ones have (Bayley and
-    Hammersley 1946); phi is the lag-1 correlation of the reference, its bias (1 + 3 phi) / m added back and one
-    standard error of white noise, 1 / sqrt(m), taken off.
+    Hammersley 1946); phi is the lag-1 correlation of the reference, its bias (1 + 3 phi) / m added back and 0.4
+    standard errors of white noise, 1 / sqrt(m) each, taken off.
     """
     m = residuals.size
     power = float((residuals * residuals).sum())

@@ -4,9 +4,9 @@ Rules:
 - Two witnesses. *Assets*: of at least ten, 80 % or more moved one way, the median by more than 3 %.
   *Probe*: a fixed workload timed in every run; its shift counts beyond 3 % and when its interval excludes none.
 - Assets moved, and the probe moved with them: the machine. The common shift is taken out of times and rates.
-- Assets moved, and the probe was recorded and stood still: not the machine. Nothing is taken out; something that all
-  assets share became slower.
-- Assets moved and no probe was recorded, or it says something else: the shift is taken out; where it is beyond the
+- Assets moved, and the probe surely stood still (its interval excludes half of their shift): not the machine. Nothing
+  is taken out; something that all assets share became slower.
+- Assets moved and no probe was recorded, or it says neither: the shift is taken out; where it is beyond the
   limit itself the gate is inconclusive, since a slow machine and a slower shared library look the same.
 - Too few assets to tell, and the probe moved: judged as measured and with the probe's shift taken out; where both do
   not agree the finding is inconclusive.
@@ -22,9 +22,9 @@ from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
-from ledger.stats.hodges_lehmann import shift_of
+from ledger.stats.hodges_lehmann import Shift, shift_of
 from ledger.stats.mann_whitney import middle_of
-from ledger.stats.pairs import Pair
+from ledger.stats.pairs import Pair, limit_of_kind
 from ledger.stats.records import EnvironmentShift, Observations, Policy
 
 Handling: TypeAlias = Literal["leave", "take out", "both must agree", "doubt"]
@@ -64,23 +64,24 @@ def environment_of(pairs: Sequence[Pair], policy: Policy) -> Environment | None:
         agreement = sum(shift * middle > 0.0 for shift in assets) / len(assets)
         if abs(middle) > small and agreement >= policy.shift_agreement:
             return _from_assets(middle, agreement, len(assets), probe, policy)
-    if probe is None or abs(probe) <= small:
+    if probe is None or not _moved(probe, small):
         return None
+    ratio = math.expm1(probe.estimate)
     handling: Handling = "leave" if len(assets) >= policy.shift_assets else "both must agree"
-    sentence = f"the machine probe took {math.expm1(probe):+.1%} time" + (
+    sentence = f"the machine probe took {ratio:+.1%} time" + (
         "; the assets did not move with it" if handling == "leave" else "; too few assets to confirm it"
     )
     record = EnvironmentShift(
         source="probe",
-        shift_ratio=math.expm1(probe),
+        shift_ratio=ratio,
         agreement=None,
         assets=len(assets),
-        probe_ratio=math.expm1(probe),
+        probe_ratio=ratio,
         confirmed=False,
         exceeds_limit=False,
         sentence=sentence,
     )
-    return Environment(probe, handling, record)
+    return Environment(probe.estimate, handling, record)
 
 
 def follows_machine(pair: Pair) -> bool:
@@ -97,8 +98,8 @@ def _asset_shifts(timed: Sequence[Pair]) -> list[float]:
     return [float(np.median(kinds.get("time") or kinds["rate"])) for kinds in shifts.values()]
 
 
-def _probe(timed: Sequence[Pair], policy: Policy) -> float | None:
-    """Return the shift of the machine probe on logs, 0.0 where none is shown, ``None`` where it was not recorded."""
+def _probe(timed: Sequence[Pair], policy: Policy) -> Shift | None:
+    """Return the shift of the machine probe on logs, ``None`` where it was not recorded often enough to tell."""
     before: dict[str, float] = {}
     after: dict[str, float] = {}
     for pair in timed:
@@ -108,9 +109,21 @@ def _probe(timed: Sequence[Pair], policy: Policy) -> float | None:
         return None
     sides = [np.sort(np.log(np.array(list(side.values())))) for side in (before, after)]
     shift = shift_of(sides[0], sides[1], policy.confidence)
-    if shift.lower is None or shift.upper is None or shift.lower <= 0.0 <= shift.upper:
-        return 0.0
-    return shift.estimate
+    return None if shift.lower is None else shift
+
+
+def _moved(probe: Shift, least: float) -> bool:
+    """Return whether the probe moved by more than ``least``, and not by chance."""
+    chance = probe.lower is None or probe.upper is None or probe.lower <= 0.0 <= probe.upper
+    return abs(probe.estimate) > least and not chance
+
+
+def _stood_still(probe: Shift, most: float) -> bool:
+    """Return whether the whole interval of the probe says that it moved by less than ``most``.
+
+    That it did not move significantly is not enough: a probe as noisy as its machine never does.
+    """
+    return probe.lower is not None and probe.upper is not None and max(-probe.lower, probe.upper) < most
 
 
 def _collect(side: Observations, into: dict[str, float]) -> None:
@@ -120,11 +133,12 @@ def _collect(side: Observations, into: dict[str, float]) -> None:
             into[run] = min(probe, into.get(run, probe))
 
 
-def _from_assets(shift: float, agreement: float, assets: int, probe: float | None, policy: Policy) -> Environment:
+def _from_assets(shift: float, agreement: float, assets: int, probe: Shift | None, policy: Policy) -> Environment:
     small = math.log1p(policy.shift_min)
-    beyond = abs(math.expm1(abs(shift))) > policy.limits["time"]
-    confirmed = probe is not None and abs(probe - shift) <= max(small, AGREEMENT * abs(shift)) and probe * shift > 0.0
-    still = probe is not None and abs(probe) <= small and not confirmed
+    beyond = abs(math.expm1(abs(shift))) > limit_of_kind("time", policy)
+    near = max(small, AGREEMENT * abs(shift))
+    confirmed = probe is not None and _moved(probe, small) and abs(probe.estimate - shift) <= near
+    still = probe is not None and not confirmed and _stood_still(probe, max(small, abs(shift) / 2.0))
     moved = f"{agreement:.0%} of {assets} assets moved together, by {math.expm1(shift):+.1%}"
     handling: Handling
     if confirmed:
@@ -140,7 +154,7 @@ def _from_assets(shift: float, agreement: float, assets: int, probe: float | Non
         shift_ratio=math.expm1(shift),
         agreement=agreement,
         assets=assets,
-        probe_ratio=None if probe is None else math.expm1(probe),
+        probe_ratio=None if probe is None else math.expm1(probe.estimate),
         confirmed=confirmed,
         exceeds_limit=handling == "doubt",
         sentence=f"{moved}; {why}",

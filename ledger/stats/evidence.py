@@ -1,10 +1,14 @@
 """How strongly a pair speaks for a regression, as a p that fits a gate of hundreds of them.
 
 Rules:
-- Two keys must turn. *Odds*: the density of the robust difference under worsenings from 1.2 times the limit on, against
-  that under none; Student densities with few degrees, so that a single wild value cannot make the odds. *Best runs*:
-  the best fifth of the candidate lies above the baseline's median by 0.4 of the limit, so that a lucky draw between two
-  modes is no regression.
+- Three keys must turn.
+  *Odds*: the density of the robust difference under worsenings from 1.2 times the limit on, against that under none;
+  Student densities with few degrees, so that a single wild value cannot make the odds.
+  *Best runs*: the best fifth of the candidate lies above the baseline's median by 0.4 of the limit, so that a lucky
+  draw between two modes is no regression.
+  *Surprise*: the t of the same difference, with the degrees of its variance. Where noise is large beside the limit, the
+  limit protects from nothing: on a machine shared with other work (coefficients of variation near 1) odds alone raised
+  false alarms in every fourth gate. The p is the larger of both.
 - And the estimate is at or beyond the limit. A pair that fails any of these has p = 1.
 - Odds rather than t: where noise is small beside the limit the limit itself protects from false alarms, where it is
   large the threshold must be higher. For a given number of false alarms, thresholds on odds find the most (Neyman and
@@ -21,7 +25,7 @@ from typing import Final
 import numpy as np
 
 from ledger.stats.mann_whitney import FloatArray, middle_of
-from ledger.stats.moderated_t import better_difference, standard_error, variance_of
+from ledger.stats.moderated_t import better_difference, standard_error, upper_tail, variance_of
 
 WORSENINGS: Final = (1.2, 1.5, 2.0, 2.5, 3.0, 5.0, 10.0)
 """The worsenings that are held against none, as multiples of the limit, equally likely."""
@@ -43,13 +47,16 @@ def decay(n_candidate: int) -> float:
     return 1.2 + 7.0 / n_candidate**2
 
 
-def evidence(baseline: FloatArray, candidate: FloatArray, variance: float, estimate: float, limit: float) -> float:
+def evidence(
+    baseline: FloatArray, candidate: FloatArray, variance: float, degrees: float, estimate: float, limit: float
+) -> float:
     """Return the p of "no worsening beyond the limit".
 
     Args:
         baseline: 1-D float64, sorted, larger is worse, n >= 2.
         candidate: The same, n >= 2.
         variance: Shrunk variance of the baseline, >= 0.
+        degrees: Degrees of freedom of it.
         estimate: Hodges-Lehmann shift of the candidate.
         limit: Tolerated shift, > 0, on the same scale.
 
@@ -58,10 +65,22 @@ def evidence(baseline: FloatArray, candidate: FloatArray, variance: float, estim
     """
     if estimate < limit or variance <= 0.0 or not best_runs_worse(baseline, candidate, limit):
         return 1.0
-    odds = log_odds(
-        better_difference(baseline, candidate), standard_error(variance, baseline.size, candidate.size), limit
-    )
-    return tail_of(odds, baseline.size, candidate.size)
+    difference = better_difference(baseline, candidate)
+    return p_of(difference, variance, limit, (baseline.size, candidate.size), degrees)
+
+
+def p_of(difference: float, variance: float, limit: float, sizes: tuple[int, int], degrees: float) -> float:
+    """Return the larger p of odds and surprise.
+
+    Args:
+        difference: Of the robust locations.
+        variance: Shrunk variance of the baseline, > 0.
+        limit: Tolerated shift, > 0.
+        sizes: Baseline and candidate runs.
+        degrees: Degrees of freedom of the variance.
+    """
+    error = standard_error(variance, *sizes)
+    return max(tail_of(log_odds(difference, error, limit), *sizes), upper_tail(difference / error, degrees))
 
 
 def best_runs_worse(baseline: FloatArray, candidate: FloatArray, limit: float) -> bool:
@@ -106,4 +125,4 @@ def odds_test(baseline: FloatArray, candidate: FloatArray) -> float:
     if variance <= 0.0 or candidate.size < MIN_VALUES:
         return 1.0
     estimate = float(np.median(np.subtract.outer(candidate, baseline)))
-    return evidence(ordered, np.sort(candidate), variance, estimate, math.sqrt(variance))
+    return evidence(ordered, np.sort(candidate), variance, ordered.size - 1.0, estimate, math.sqrt(variance))

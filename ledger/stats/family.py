@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from ledger.stats import binomial, evidence, intervals, moderated_t
 from ledger.stats.findings import MIN_BASELINE, MIN_CANDIDATE, Numbers
 from ledger.stats.hodges_lehmann import Shift
+from ledger.stats.mann_whitney import order_of_bound
 from ledger.stats.multiplicity import adjusted
 from ledger.stats.pairs import Pair, sign_of
 from ledger.stats.records import Policy
@@ -93,11 +94,15 @@ def _shift_and_p(pair: Pair, noise: Noise, policy: Policy) -> tuple[Shift, float
         return shift, 1.0
     variance = _variance(pair, noise)
     limit = pair.shift(pair.tolerated)
-    return shift, evidence.evidence(pair.baseline, pair.candidate, variance, shift.estimate, limit)
+    return shift, evidence.evidence(pair.baseline, pair.candidate, variance, _degrees(pair), shift.estimate, limit)
 
 
 def _variance(pair: Pair, noise: Noise) -> float:
     return moderated_t.shrunk(pair.variance, pair.baseline.size, noise.tests)
+
+
+def _degrees(pair: Pair) -> float:
+    return moderated_t.PRIOR_DF + pair.baseline.size - 1.0
 
 
 def _corrected(pairs: Mapping[Place, Pair], p_values: Mapping[Place, float]) -> dict[Place, float]:
@@ -120,15 +125,20 @@ def needed_runs(pair: Pair, noise: Noise, shift: float, tests: int, policy: Poli
     """Return how many more candidate runs settle the question if the estimate stays; ``None`` where none would."""
     limit = pair.shift(pair.tolerated)
     baseline, candidate = pair.baseline.size, pair.candidate.size
+    if baseline < MIN_BASELINE:
+        return None
     bounds = moderated_t.shrunk(pair.variance, baseline, noise.bounds, intervals.PRIOR_DF)
     reach = moderated_t.quantile(policy.confidence, intervals.PRIOR_DF + baseline - 1.0)
     variance = _variance(pair, noise)
     for runs in range(max(candidate + 1, MIN_CANDIDATE + 1), candidate + MOST_RUNS + 1):
         if shift < limit:
-            settled = shift + reach * moderated_t.standard_error(bounds, baseline, runs, intervals.SHARED) < limit
+            bounded = order_of_bound(baseline, runs, 1.0 - policy.confidence) is not None
+            settled = (
+                bounded and shift + reach * moderated_t.standard_error(bounds, baseline, runs, intervals.SHARED) < limit
+            )
         else:
-            odds = evidence.log_odds(shift, moderated_t.standard_error(variance, baseline, runs), limit)
-            settled = evidence.tail_of(odds, baseline, runs) <= policy.alpha / max(1, tests)
+            p = evidence.p_of(shift, variance, limit, (baseline, runs), _degrees(pair))
+            settled = p <= policy.alpha / max(1, tests)
         if settled:
             return runs - candidate
     return None

@@ -19,7 +19,7 @@ from ledger.stats.alignment import aligned
 from ledger.stats.environment import Environment, environment_of, follows_machine
 from ledger.stats.family import numbers_of
 from ledger.stats.findings import measured, refused
-from ledger.stats.pairs import Pair, pair_of
+from ledger.stats.pairs import Pair, check_limits, pair_of
 from ledger.stats.records import Against, Assessment, Comparison, Finding, Observations, Policy
 
 Place: TypeAlias = tuple[int, str]
@@ -41,8 +41,13 @@ def assess(comparisons: Sequence[Comparison], policy: Policy | None = None) -> A
     Args:
         comparisons: One family: everything one gate looks at; may be empty.
         policy: What is tolerated; the shipped defaults where it is ``None``.
+
+    Raises:
+        ConfigurationError: A limit is not above zero, or a floor is below it.
     """
     rules = policy or Policy()
+    for comparison in comparisons:
+        check_limits(comparison, rules)
     found: dict[Place, Finding] = {}
     pairs: dict[Place, Pair] = {}
     for index, comparison in enumerate(comparisons):

@@ -29,6 +29,8 @@ FAMILY_QUANTILE: Final = 0.75
 SHARED: Final = 0.4
 DROPPED: Final = 0.2
 CLIP_MADS: Final = 4.0
+LARGEST_EXACT: Final = 200
+"""Runs of a side up to which the expectation of the better values is exact."""
 STAND_INS: Final = 5
 """How many metrics of default noise a family is topped up with, so that a family of one has a variance too."""
 _MAD_TO_SD: Final = 1.4826
@@ -90,6 +92,10 @@ def expectation_weights(values: int, drawn: int, kept: int) -> FloatArray:
     Drawn without replacement, so that the i-th value is the j-th smallest with probability
     C(i-1, j-1) C(values-i, drawn-j) / C(values, drawn); where more are drawn than there are, all are.
     """
+    if max(values, drawn) > LARGEST_EXACT:
+        # As many draws as that see the quantiles of the values themselves.
+        best = max(1, round(values * kept / drawn))
+        return np.repeat((1.0 / best, 0.0), (best, values - best))
     drawn = min(drawn, values)
     kept = min(kept, drawn)
     total = comb(values, drawn)

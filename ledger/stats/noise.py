@@ -7,6 +7,7 @@ Rules:
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -16,8 +17,11 @@ from ledger.stats.series import NOISE_FLOOR, FloatArray
 NORMAL_MAD: Final = 1.4826
 RUNNING_WINDOW: Final = 7
 SPIKE_SIGMAS: Final = 3.0
+MOST_MEMORY: Final = 0.97
 # Differences of these lags decide on the memory of the noise; more lags see slow drift as memory.
-_LAGS: Final = (1, 2, 3)
+_LAGS: Final = np.arange(1, 7)
+_PHIS: Final = np.linspace(0.0, MOST_MEMORY, 98)
+_CURVES: Final = 1.0 - _PHIS[:, None] ** _LAGS
 _FEWEST_FOR_MEMORY: Final = 20
 
 
@@ -76,32 +80,39 @@ def noise_sigma(levels: FloatArray, clipped: FloatArray) -> float:
     return max(by_differences, 0.5 * float(clipped.std()), rounding, NOISE_FLOOR)
 
 
-def autocorrelation(levels: FloatArray, sigma: float) -> float:
-    """Return the lag-1 autocorrelation of the noise, in [0, 0.98], whatever steps the series takes.
+def autocorrelation(levels: FloatArray, sigma: float, cuts: Sequence[int] = ()) -> float:
+    """Return the lag-1 autocorrelation of the noise, in [0, 0.97], of a series cut at its steps.
 
-    For an AR(1) noise the variance of differences at lag k is 2 s^2 (1 - phi^k), so the ratio of that at lag 2 to that
-    at lag 1 is 1 + phi, without a mean that a step could move. Differences are limited to three of their own robust
-    sigmas. The estimate's own downward bias in short series, (1 + 3 phi) / n (Marriott and Pope 1954), is added back.
-    Negative memory is answered by 0.0, as are fewer than 20 values.
+    For AR(1) noise the mean square of differences at lag k is 2 s^2 (1 - phi^k), without a mean that a step could move.
+    Phi is the one whose curve is nearest to the first six of them, in least squares. Differences are limited to three
+    of their own robust sigmas, and none is taken across a cut. The downward bias of estimates from short
+    series, (1 + 3 phi) / n (Marriott and Pope 1954), is added back.
 
     Args:
-        levels: Shape (n,), without spikes.
-        sigma: The noise's standard deviation; memory of noise below a tenth of it is none.
+        levels: Shape (n,), without spikes; fewer than 20 have no memory that could be told, 0.0.
+        sigma: The noise's standard deviation; where most runs are equal to the one before there is none, 0.0.
+        cuts: First indices of the pieces but the first.
     """
     n = levels.size
     if n < _FEWEST_FOR_MEMORY:
         return 0.0
-    powers = [_difference_power(levels, lag) for lag in _LAGS]
+    powers = np.array([_difference_power(levels, int(lag), cuts) for lag in _LAGS])
     if powers[0] <= (0.1 * sigma) ** 2:
         return 0.0
-    phi = powers[1] / powers[0] - 1.0
-    phi += (1.0 + 3.0 * max(phi, 0.0)) / n
-    return float(min(max(phi, 0.0), 0.98))
+    # The best factor of each curve leaves the squares of the powers less what the curve explains of them.
+    explained = (_CURVES @ powers) ** 2 / (_CURVES * _CURVES).sum(axis=1)
+    phi = float(_PHIS[int(explained.argmax())])
+    return min(phi + (1.0 + 3.0 * phi) / n, MOST_MEMORY) if phi > 0.0 else 0.0
 
 
-def _difference_power(levels: FloatArray, lag: int) -> float:
-    """Return the mean square of differences at a lag, each limited to three robust sigmas of them."""
-    differences = levels[lag:] - levels[:-lag]
+def _difference_power(levels: FloatArray, lag: int, cuts: Sequence[int]) -> float:
+    """Return the mean square of differences at a lag within pieces, each limited to three robust sigmas of them."""
+    within = np.ones(levels.size - lag, dtype=np.bool_)
+    for cut in cuts:
+        within[max(cut - lag, 0) : cut] = False
+    differences = (levels[lag:] - levels[:-lag])[within]
+    if differences.size == 0:
+        return 0.0
     sigma = NORMAL_MAD * mad(differences, 0.0)
     limit = SPIKE_SIGMAS * sigma if sigma > 0.0 else np.inf
     return float(np.mean(np.clip(differences, -limit, limit) ** 2))

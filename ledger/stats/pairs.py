@@ -15,10 +15,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from ledger.errors import ConfigurationError
 from ledger.stats.alignment import Aligned
 from ledger.stats.mann_whitney import FloatArray, middle_of
 from ledger.stats.moderated_t import variance_of
-from ledger.stats.records import Against, Comparison, Observations, Policy
+from ledger.stats.records import DEFAULT_LIMITS, Against, Comparison, Kind, Observations, Policy
 
 Scale: TypeAlias = Literal["log", "relative", "absolute"]
 
@@ -74,12 +75,32 @@ class Pair:
 
 def limit_of(comparison: Comparison, policy: Policy) -> float:
     """Return the tolerated worsening of a comparison."""
-    return policy.limits[comparison.kind] if comparison.limit is None else comparison.limit
+    return limit_of_kind(comparison.kind, policy) if comparison.limit is None else comparison.limit
+
+
+def limit_of_kind(kind: Kind, policy: Policy) -> float:
+    """Return the tolerated worsening of a kind, the shipped one where the policy does not name it."""
+    return policy.limits.get(kind, DEFAULT_LIMITS[kind])
 
 
 def floor_of(comparison: Comparison, policy: Policy) -> float:
     """Return the smallest absolute change worth a word, in the metric's unit."""
     return policy.floors.get(comparison.kind, 0.0) if comparison.floor is None else comparison.floor
+
+
+def check_limits(comparison: Comparison, policy: Policy) -> None:
+    """Raise where what a comparison tolerates is no size.
+
+    Raises:
+        ConfigurationError: Its limit is not above zero and finite, or its floor is below zero.
+    """
+    limit, floor = limit_of(comparison, policy), floor_of(comparison, policy)
+    if not (0.0 < limit < math.inf and 0.0 <= floor < math.inf):
+        message = (
+            f"{comparison.asset} {comparison.metric} has limit {limit:g} and floor {floor:g}; a limit is above 0 (0.1"
+            " is 10 %) and a floor is not below 0"
+        )
+        raise ConfigurationError(message)
 
 
 def sign_of(comparison: Comparison) -> float:

@@ -10,6 +10,7 @@ Rules:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from ledger.metrics import Direction
@@ -22,6 +23,12 @@ Against: TypeAlias = Literal["current", "anchor"]
 ShiftSource: TypeAlias = Literal["probe", "assets"]
 
 KINDS: Final[tuple[Kind, ...]] = ("time", "memory", "rate", "quality", "count")
+DEFAULT_LIMITS: Final[Mapping[Kind, float]] = MappingProxyType(
+    {"time": 0.10, "memory": 0.20, "rate": 0.10, "quality": 0.02, "count": 0.10}
+)
+"""Largest tolerated worsening: relative, but absolute (points of a ratio) for quality."""
+DEFAULT_FLOORS: Final[Mapping[Kind, float]] = MappingProxyType({"time": 0.1, "memory": 16.0 * MIB})
+"""Smallest absolute change worth a word, in seconds and bytes; 0 for other kinds."""
 STATES: Final[tuple[State, ...]] = ("regressed", "improved", "ok", "inconclusive", "not_comparable")
 SEVERITIES: Final[tuple[Severity, ...]] = ("warning", "error", "critical")
 """From the mildest to the gravest."""
@@ -104,8 +111,10 @@ class Policy:
     """What a gate tolerates. The defaults are what is shipped.
 
     Attributes:
-        limits: Per kind: largest tolerated worsening; relative, but absolute for ``quality``.
-        floors: Per kind: smallest absolute change that is ever called a regression or an improvement, base unit.
+        limits: Per kind: largest tolerated worsening, > 0; relative, but absolute for ``quality``. The default holds
+            for a kind that is not named.
+        floors: Per kind: smallest absolute change that is ever called a regression or an improvement, base unit;
+            0 for a kind that is not named.
         alpha: Share of clean gates in which a regression may be reported.
         confidence: Confidence of intervals (two-sided) and of ``ok`` (one-sided).
         error_from: Multiple of the limit that the lower bound must reach for an error.
@@ -120,10 +129,8 @@ class Policy:
         shift_min: Smallest median shift, relative, that counts.
     """
 
-    limits: Mapping[Kind, float] = field(
-        default_factory=lambda: {"time": 0.10, "memory": 0.20, "rate": 0.10, "quality": 0.02, "count": 0.10}
-    )
-    floors: Mapping[Kind, float] = field(default_factory=lambda: {"time": 0.1, "memory": 16.0 * MIB})
+    limits: Mapping[Kind, float] = field(default_factory=lambda: DEFAULT_LIMITS)
+    floors: Mapping[Kind, float] = field(default_factory=lambda: DEFAULT_FLOORS)
     alpha: float = 0.05
     confidence: float = 0.95
     error_from: float = 1.0

@@ -80,7 +80,7 @@ def encode(batch: EventBatch) -> bytes:
     ]
     buffer = io.BytesIO()
     with pq.ParquetWriter(
-        buffer, pa.schema(held), compression="zstd", use_dictionary=False, write_statistics=False, store_schema=False
+        buffer, pa.schema(held), compression="lz4", use_dictionary=False, write_statistics=False, store_schema=False
     ) as writer:
         writer.write_table(batch.rows.select([field.name for field in held]))
         writer.add_key_value_metadata(

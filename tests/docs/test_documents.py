@@ -127,6 +127,15 @@ def test_the_gates_of_the_guide_run_as_they_stand_there(tmp_path, monkeypatch):
     assert "published" in refused.stdout.partition("not made")[2]
 
 
+def test_the_regression_check_of_the_guide_can_be_loaded(tmp_path):
+    (code,) = blocks(ROOT / "docs" / "regression-gate.md", "python")
+    (tmp_path / "guide.py").write_text(code)
+    defs = runpy.run_path(str(tmp_path / "guide.py"))["defs"]
+    (checks,) = defs.asset_checks
+    (spec,) = checks.check_specs
+    assert (spec.name, spec.blocking) == ("no_regression", True)
+
+
 def test_the_limits_of_the_guide_are_valid():
     (text,) = blocks(ROOT / "docs" / "quality-gates.md", "yaml")
     settings = resolve([parse_yaml(text, "base.yaml")]).settings

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.benchmarks.stats.gates import METRICS, tally
-from tests.benchmarks.stats.noise import HARSH, ORDINARY
+from tests.benchmarks.stats.gates import METRICS, PLAIN, STEADY, Scene, tally
+from tests.benchmarks.stats.noise import HARSH, MEMORY, ORDINARY
 from tests.benchmarks.stats.peers import PEERS
 
 POWER_GOALS = {
@@ -42,7 +42,7 @@ def power(seeds, gates, design, shape):
     """Rows of the power goals of one design."""
     rows, peers = [], {}
     for stream, (factor, goal) in enumerate(POWER_GOALS[design].items(), 10):
-        for changed, times in ((METRICS, 1), (FEW, 3)):
+        for changed, times in ((METRICS, 1), (FEW, 2)):
             found = tally(
                 seeds,
                 stream + 10 * (changed == FEW),
@@ -51,7 +51,7 @@ def power(seeds, gates, design, shape):
                 factor,
                 changed,
                 peers=PEERS if changed == FEW else None,
-                steady=changed == METRICS,
+                scene=STEADY if changed == METRICS else PLAIN,
             )
             label = f"{shape}: +{factor - 1:.0%} found, {changed} of {METRICS} changed"
             # Metrics of one gate share their prior, so the gate is the unit of the error where all are changed.
@@ -74,9 +74,9 @@ def power(seeds, gates, design, shape):
 
 def unchanged(seeds, gates, design, shape):
     """Rows of gates without a regression, or with one at or below the limit."""
-    clean = tally(seeds, 1, gates * 4, design, peers=PEERS)
-    small = tally(seeds, 2, gates, design, 1.05, METRICS, steady=True)
-    limit = tally(seeds, 3, gates, design, 1.10, METRICS, steady=True)
+    clean = tally(seeds, 1, gates * 8, design, peers=PEERS)
+    small = tally(seeds, 2, gates, design, 1.05, METRICS, scene=STEADY)
+    limit = tally(seeds, 3, gates, design, 1.10, METRICS, scene=STEADY)
     passed = clean.outcomes["PASS"] + clean.outcomes["WARN"]
     rows = [
         Row(f"{shape}: clean gates with a false alarm", 0.04, "≤", clean.alarmed_gates / clean.gates, clean.gates),
@@ -100,6 +100,32 @@ def single(seeds, gates):
         Row("20x1: clean gates with a false alarm", 0.05, "≤", clean.alarmed_gates / clean.gates, clean.gates),
         Row("20x1: +10 % certified ok", 0.0, "≤", limit.share("ok"), limit.metrics),
     ]
+
+
+def elsewhere(seeds, gates):
+    """Rows of slow machines and of memory."""
+    rows = []
+    for stream, (machine, probed) in enumerate(((1.15, True), (1.15, False), (1.08, False)), 80):
+        scene = Scene(probed=probed, machine=machine)
+        said = f"20x5, machine {machine - 1:.0%} slower, {'with' if probed else 'without'} a probe"
+        clean = tally(seeds, stream, gates, (20, 5), scene=scene)
+        slow = tally(seeds, stream + 10, gates, (20, 5), 1.20, FEW, scene=scene)
+        rows.append(Row(f"{said}: unchanged assets flagged", 0.001, "≤", clean.share("regressed"), clean.metrics))
+        rows.append(Row(f"{said}: +20 % on top found in {FEW}", 0.88, "≥", slow.share("regressed"), slow.metrics))
+    memory = Scene(kind="memory")
+    clean = tally(seeds, 100, gates, (20, 5), mixture=MEMORY, scene=memory)
+    more = tally(seeds, 101, gates, (20, 5), 1.30, FEW, mixture=MEMORY, scene=memory)
+    rows.append(
+        Row(
+            "20x5, quantised memory: clean gates with a false alarm",
+            0.04,
+            "≤",
+            clean.alarmed_gates / clean.gates,
+            clean.gates,
+        )
+    )
+    rows.append(Row(f"20x5, quantised memory: +30 % found in {FEW}", 0.97, "≥", more.share("regressed"), more.metrics))
+    return rows
 
 
 def harsh(seeds, gates):
@@ -142,7 +168,9 @@ def report(seeds, gates, out=sys.stdout):
         tables[shape] = (alarms, found)
         out.writelines(row.line() + "\n" for row in rows + more)
         out.flush()
-    out.writelines(row.line() + "\n" for row in single(seeds, gates) + harsh(seeds, 2 * gates))
+    out.writelines(
+        row.line() + "\n" for row in single(seeds, gates) + elsewhere(seeds, gates) + harsh(seeds, 2 * gates)
+    )
     for shape, (alarms, found) in tables.items():
         out.write(f"\n{shape}, {FEW} of {METRICS} changed:\n\n| rule | clean gates with an alarm |")
         out.write(
@@ -158,7 +186,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a twentieth of the gates")
     parser.add_argument("--seed-set", choices=("report", "tuning"), default="report")
-    parser.add_argument("--gates", type=int, default=100)
+    parser.add_argument("--gates", type=int, default=40)
     asked = parser.parse_args()
     report(asked.seed_set, max(2, asked.gates // 20) if asked.quick else asked.gates)
 

@@ -1,7 +1,7 @@
 """Simulated gates put to the judge: comparisons out of noise, and what is counted on the findings."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -36,6 +36,19 @@ class Tally:
         return self.states[state] / self.metrics
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What is unusual about a gate: how slow its machine is, and whether a probe tells; which kind its metrics are."""
+
+    probed: bool = False
+    machine: float = 1.0
+    kind: str = "time"
+
+
+PLAIN = Scene()
+STEADY = Scene(probed=True)
+
+
 def observations(values, side, probe=None):
     """Return one run per column; a value is exp(log value) tens of seconds, so that no floor matters."""
     runs = tuple(f"{side}{run}" for run in range(len(values)))
@@ -46,19 +59,19 @@ def observations(values, side, probe=None):
     )
 
 
-def comparisons(made, factor, changed, *, probes=None, required=0):
-    """Return the gate's comparisons; the first ``changed`` metrics are slower by ``factor``."""
+def comparisons(made, factor, changed, *, probes=None, kind="time"):
+    """Return the gate's comparisons; the first ``changed`` metrics are worse by ``factor``."""
     found = []
     for metric in range(len(made.baseline)):
         shift = np.log(factor) if metric < changed else 0.0
         found.append(
             Comparison(
                 asset=f"asset_{metric}",
-                metric="duration_s",
-                kind="time",
+                metric="duration_s" if kind == "time" else "peak_increase_bytes",
+                kind=kind,
                 direction="lower_is_better",
-                unit="s",
-                required=metric < required,
+                unit="s" if kind == "time" else "bytes",
+                floor=0.0,
                 baseline=observations(made.baseline[metric], "b", None if probes is None else probes[0]),
                 candidate=observations(made.candidate[metric] + shift, "c", None if probes is None else probes[1]),
             )
@@ -67,22 +80,24 @@ def comparisons(made, factor, changed, *, probes=None, required=0):
 
 
 def tally(
-    seed_set, stream, gates, design, factor=1.0, changed=0, *, mixture=ORDINARY, flat=False, peers=None, steady=False
+    seed_set, stream, gates, design, factor=1.0, changed=0, *, mixture=ORDINARY, flat=False, peers=None, scene=PLAIN
 ):
     """Judge simulated gates.
 
-    Counted over the changed metrics where there are any, otherwise over all. ``steady`` records a machine probe that
-    does not move, without which a gate in which everything is slower is inconclusive, as it should be.
+    Counted over the changed metrics where there are any, otherwise over all. In a ``STEADY`` scene a machine probe is
+    recorded that does not move, without which a gate in which everything is slower is inconclusive, as it should be.
     """
     result = Tally()
     n_baseline, n_candidate = design
     for number in range(gates):
         rng = generator(seed_set, stream, number, n_baseline, n_candidate)
         made = gate(rng, METRICS, n_baseline, n_candidate, mixture, flat=flat)
-        probes = (
-            [0.03 * np.exp(0.01 * rng.standard_normal(runs)) for runs in (n_baseline, n_candidate)] if steady else None
+        probes = [0.03 * np.exp(0.01 * rng.standard_normal(runs)) for runs in design]
+        probes[1] *= scene.machine
+        made = replace(made, candidate=made.candidate + np.log(scene.machine))
+        assessment = assess(
+            comparisons(made, factor, changed, probes=probes if scene.probed else None, kind=scene.kind)
         )
-        assessment = assess(comparisons(made, factor, changed, probes=probes))
         looked = assessment.findings[: changed or METRICS]
         result.gates += 1
         result.metrics += len(looked)

@@ -67,6 +67,12 @@ def shared_effect(rng, sigma, n_baseline, n_candidate, shared=0.5):
     return sigma[:, None] * baseline, sigma[:, None] * candidate
 
 
+def quantised(rng, sigma, n_baseline, n_candidate, step=0.02):
+    """Memory comes in pages and arenas: a quarter of the noise of a time in steps of 2 %, so that values are equal."""
+    values = 0.25 * sigma[:, None] * rng.standard_normal((sigma.size, n_baseline + n_candidate))
+    return _split(np.round(values / step) * step, n_baseline)
+
+
 def harsh_drift(rng, sigma, n_baseline, n_candidate):
     return drift(rng, sigma, n_baseline, n_candidate, carry=0.9)
 
@@ -95,6 +101,8 @@ ORDINARY: Mapping[Generator, float] = {
     drift: 0.15,
     shared_effect: 0.15,
 }
+MEMORY: Mapping[Generator, float] = {quantised: 0.7, lognormal: 0.2, outliers: 0.1}
+"""Peaks of memory."""
 HARSH: tuple[Generator, ...] = (harsh_drift, harsh_shared_effect, harsh_modes, harsh_tails)
 
 

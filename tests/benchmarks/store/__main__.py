@@ -63,6 +63,7 @@ def _measured(shelf: Shelf, effort: Effort, chosen: tuple[str, ...], sizes: tupl
     results = Results(judges=effort == FULL)
     steps: dict[str, list[tuple[str, Callable[[], None]]]] = {
         "append": [
+            ("append, over the floor", lambda: append.over_the_floor(shelf, results, effort)),
             ("append, one writer", lambda: append.one_writer(shelf, results, effort)),
             ("append, many writers", lambda: append.many_writers(shelf, results, effort)),
             ("append, crowded", lambda: append.crowded(shelf, results, effort)),

@@ -34,7 +34,6 @@ def one_writer(shelf: Shelf, results: Results, effort: Effort) -> None:
     paths = {name: shelf.fresh("append") for name in APPENDERS}
     found = _timed({name: APPENDERS[name].make(paths[name], ready) for name in APPENDERS}, effort)
     results.add("append", "20 events, 1 writer", "ms", found)
-    results.judge("floor", ratios(found[LEDGER], found[FLOOR]))
     os.sync()
     sizes = {name: (_stored_bytes(path) / (count + 1),) for name, path in paths.items() if name != FLOOR}
     results.add("append", "bytes an append of 20 events", "B", sizes, "of all files, over all appends")
@@ -43,6 +42,14 @@ def one_writer(shelf: Shelf, results: Results, effort: Effort) -> None:
     results.add(
         "append", "bytes of the append that starts an attempt", "B", {LEDGER: (float(len(loose.encode(first))),)}
     )
+
+
+def over_the_floor(shelf: Shelf, results: Results, effort: Effort) -> None:
+    """Measure appends against the two fsyncs, nothing else between them: a peer's turn leaves the caches cold."""
+    ready = frozen(effort.rounds * effort.appends + 1, "floor")
+    found = _timed({name: APPENDERS[name].make(shelf.fresh("floor"), ready) for name in (LEDGER, FLOOR)}, effort)
+    results.add("append", "20 events, 1 writer, only these two in turn", "ms", found)
+    results.judge("floor", ratios(found[LEDGER], found[FLOOR]))
 
 
 def crowded(shelf: Shelf, results: Results, effort: Effort) -> None:

@@ -6,6 +6,7 @@ Rules:
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,13 +50,14 @@ def commands(shelf: Shelf, results: Results, effort: Effort, events: int) -> Non
 
 
 def _with_tail(shelf: Shelf, effort: Effort, events: int) -> Path:
-    """Return a compacted ledger with loose files of the runs that came after."""
-    store = shelf.compacted(events)
-    there = store.loose_files()
-    if there < effort.tail:
+    """Return a ledger with the compacted history, and loose files of the runs that came after."""
+    source = Path(shelf.compacted(events).uri)
+    path = source.with_name(f"{source.name}-with-tail-{effort.tail}")
+    if not path.exists():
+        shutil.copytree(source, path, copy_function=os.link)
         after = history.made(history.runs_for(events) + 1, effort.tail // 20)
-        scatter(store, after, effort.tail)
-    return Path(store.uri)
+        scatter(store_at(path), after, effort.tail)
+    return path
 
 
 def _one_run(shelf: Shelf) -> Path:

@@ -31,7 +31,18 @@ def test_words_are_read_and_written_again(words, expected):
 
 
 @pytest.mark.parametrize(
-    "words", ["", "file", "ref", "ref:", "last:0", "last:x", "window:2026-11-01", "window:a..b", "window:2026-11-02..2026-11-01"]
+    "words",
+    [
+        "",
+        "file",
+        "ref",
+        "ref:",
+        "last:0",
+        "last:x",
+        "window:2026-11-01",
+        "window:a..b",
+        "window:2026-11-02..2026-11-01",
+    ],
 )
 def test_what_names_nothing_is_refused_with_an_example(words):
     with pytest.raises(ConfigurationError, match=r"2026-11-01\.\.2026-11-20|ends before it begins"):

@@ -1,9 +1,12 @@
 """The gate from question to answer: baselines of files, refs and runs; what is recorded of it."""
 
 import subprocess
+from dataclasses import replace
 
 import pytest
 
+from ledger.baselines import read
+from ledger.baselines import write as write_baseline
 from ledger.errors import ConfigurationError
 from ledger.events import AlertRaised, VerdictReached
 from ledger.events.codec import from_table
@@ -13,7 +16,7 @@ from ledger.report.gate import document
 from ledger.report.json import dump
 from ledger.service import accepted
 from ledger.service.baseline_words import parse_baseline
-from ledger.service.choosing import Choice
+from ledger.service.choosing import CONFIRMS_TAG, Choice
 from ledger.service.proposing import Proposal, propose, save
 from ledger.service.regression import Question, ask
 from ledger.service.verdicts import latest, record, suspects
@@ -101,11 +104,47 @@ def test_a_baseline_of_another_machine_is_named_and_never_a_pass(store, tmp_path
     }
 
 
+@pytest.mark.parametrize("baseline", ["files", "last:20"])
+def test_half_a_run_is_no_pass(tmp_path, baseline):
+    store = MemoryStore()
+    for number, values in story(25):
+        write(store, batches(number, {"loaded": values["loaded"]} if number >= 20 else values))
+    accept(store, tmp_path, FIRST_20)
+    answer = asked(store, tmp_path, baseline)
+    assert answer.verdict.outcome == "INCONCLUSIVE"
+    found = states(answer)
+    assert found["loaded", "duration_s"] == "ok"
+    assert found["published", "duration_s"] == "not_comparable"
+    assert "7 not comparable: not made by the candidate runs" in answer.verdict.sentence
+    assert asked(store, tmp_path, baseline, assets=("loaded",)).verdict.outcome == "PASS"
+
+
+def test_runs_that_confirm_are_taken_only_where_they_are_named(store, tmp_path):
+    for number, values in story(5, first=30):
+        write(store, batches(number, {"loaded": values["loaded"]}, tags={CONFIRMS_TAG: "it"}))
+    assert asked(store, tmp_path).candidate_run_ids == tuple(f"run-{number:03}" for number in range(20, 25))
+    named = Choice(names=tuple(f"run-{number:03}" for number in range(30, 35)))
+    assert asked(store, tmp_path, candidate=named).candidate_run_ids == named.names
+
+
 def test_candidates_cannot_witness_for_themselves(store, tmp_path):
     accept(store, tmp_path, FIRST_20)
     answer = asked(store, tmp_path, "files", candidate=Choice(names=FIRST_20.names[-5:]))
     assert answer.verdict.outcome == "INCONCLUSIVE"
     assert all("in the baseline itself" in one.reasons[0] for one in answer.assessment.findings)
+
+
+def test_a_file_that_turns_a_direction_round_is_refused(store, tmp_path):
+    accept(store, tmp_path, FIRST_20)
+    (path,) = (tmp_path / "baselines").rglob("matched.json")
+    held = read(path.read_bytes(), "matched.json")
+    turned = [
+        replace(entry, direction="lower_is_better") if entry.metric == "match_rate" else entry for entry in held.metrics
+    ]
+    path.write_text(write_baseline(replace(held, metrics=tuple(turned))))
+    answer = asked(store, tmp_path, "files", metrics=("match_rate",))
+    assert answer.assessment.findings[0].reasons[0].startswith("other direction: declared is higher_is_better")
+    assert answer.verdict.outcome == "INCONCLUSIVE"
 
 
 def test_a_file_that_was_moved_is_refused(store, tmp_path):

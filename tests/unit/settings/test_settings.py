@@ -9,6 +9,7 @@ import yaml
 from ledger.errors import ConfigurationError
 from ledger.service.locate import ledger_uri, load_settings, project_directory, settings_digest
 from ledger.service.overrides import OVERRIDES_TAG, flags_of, override_tags
+from ledger.service.policy import policy_of
 from ledger.settings import (
     MetricLimit,
     Placed,
@@ -20,6 +21,7 @@ from ledger.settings import (
     severity_of,
 )
 from ledger.settings.regression import KindLimits
+from ledger.stats.records import Policy
 
 ROOT = Path(__file__).parents[3]
 METRIC = {"m": {"unit": "s", "direction": "neutral", "kind": "time", "description": "d"}}
@@ -161,3 +163,19 @@ def test_limits_of_an_asset_are_its_own_then_those_of_all_then_the_thresholds():
     assert settings.limits_of("b")["duration_s"].max == 9.0
     assert settings.limits_of("b")["match_rate"].min == 0.5
     assert settings.limits_of("b")["peak_rss_bytes"].max == 2048 * 1024**2
+
+
+def test_the_gate_tolerates_by_default_what_its_statistics_do():
+    assert policy_of(RegressionSettings()) == Policy()
+
+
+def test_what_regression_settings_may_hold_is_checked_together():
+    for words, told in (
+        (["regression.critical_from=0.5"], "critical_from must not be below"),
+        (["regression.require=[a]"], "is no asset:metric"),
+        (["regression.limits.time=0"], "regression.limits.time is 0"),
+        (["regression.limit.time=1"], "regression.limit"),
+    ):
+        with pytest.raises(ConfigurationError, match=told):
+            resolve(flags=from_words(words, "--set"))
+    assert resolve(flags=from_words(["regression.limits.time=0.3"], "--set")).settings.regression.limits.memory == 0.2

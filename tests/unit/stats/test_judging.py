@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger.errors import ConfigurationError
 from ledger.stats import Observations, Policy, assess, judge
 from ledger.units import MIB
 from tests.unit.stats.comparing import compare, noisy, quality, runs
@@ -215,6 +216,17 @@ def test_a_rate_beside_its_time_does_not_raise_the_number_of_tests():
     rates = [compare(noisy(i, 12), noisy(50 + i, 6), asset=str(i), **rate) for i in range(5)]
     alone = [finding.adjusted_p for finding in judge(times)]
     assert [finding.adjusted_p for finding in judge(times + rates)][:5] == pytest.approx(alone, rel=0.5)
+
+
+@pytest.mark.parametrize("wrong", [{"limit": 0.0}, {"limit": -0.1}, {"limit": math.nan}, {"floor": -1.0}])
+def test_a_limit_that_is_no_size_is_a_wrong_configuration(wrong):
+    with pytest.raises(ConfigurationError, match="a duration_s has limit"):
+        judge([compare(noisy(1, 20), noisy(2, 5), **wrong)])
+
+
+def test_hundreds_of_runs_on_a_side_are_judged_as_well():
+    assert one(compare(noisy(1, 500), noisy(2, 400))).state == "ok"
+    assert one(compare(noisy(1, 500), 1.15 * noisy(2, 400))).state == "regressed"
 
 
 class TestSize:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu
 
+from ledger.stats import mann_whitney as module
 from ledger.stats.hodges_lehmann import shift_of
 from ledger.stats.mann_whitney import cumulative, mann_whitney, order_of_bound
 
@@ -37,6 +38,15 @@ def test_the_distribution_ends_at_one_and_grows():
     assert below[-1] == pytest.approx(1.0)
     assert np.all(np.diff(below) > 0.0)
     assert below[0] == pytest.approx(1.0 / 715.0)
+
+
+def test_many_runs_are_approximated_without_a_step(monkeypatch):
+    rng = np.random.default_rng(4)
+    baseline, candidate = np.round(rng.standard_normal(160), 1), np.round(rng.standard_normal(120) + 0.25, 1)
+    exact, order = mann_whitney(baseline, candidate), order_of_bound(160, 120, 0.025)
+    monkeypatch.setattr(module, "LARGEST_EXACT", 100)
+    assert mann_whitney(baseline, candidate) == pytest.approx(exact, rel=0.1)
+    assert order_of_bound(160, 120, 0.025) == pytest.approx(order, abs=3)
 
 
 def test_too_few_runs_have_no_bound():

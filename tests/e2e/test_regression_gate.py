@@ -1,0 +1,76 @@
+"""From a pipeline that got slower to a confirmed regression, as people and CI do it: every run a process of its own."""
+
+import json
+from textwrap import dedent
+
+import pytest
+
+from tests.cli.conftest import program
+
+PIPELINE = """
+    import time
+    from pathlib import Path
+
+    import dagster as dg
+
+    from ledger.dagster import current_span, tracked
+
+
+    @dg.asset
+    @tracked
+    def source() -> int:
+        current_span().rows(rows_out=100)
+        return 1
+
+
+    @dg.asset
+    @tracked
+    def slow(source: int) -> int:
+        current_span().rows(rows_in=100, rows_out=100)
+        time.sleep(float(Path("seconds.txt").read_text()))
+        return 2
+
+
+    @dg.asset
+    @tracked
+    def steady() -> int:
+        time.sleep(0.3)
+        return 3
+
+
+    defs = dg.Definitions(
+        assets=[source, slow, steady], jobs=[dg.define_asset_job("tiny", selection=["source", "slow", "steady"])]
+    )
+"""
+RUN = ("run", "-m", "pipeline", "-j", "tiny", "--executor", "in_process", "-q", "--format", "json")
+
+
+@pytest.mark.slow
+def test_a_pipeline_that_got_slower_is_told_and_confirmed(tmp_path, monkeypatch):
+    (tmp_path / "pipeline.py").write_text(dedent(PIPELINE))
+    (tmp_path / "seconds.txt").write_text("0.4")
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "base.yaml").write_text("regression: {limits: {time: 0.3}}\n")
+    monkeypatch.chdir(tmp_path)
+    assert program(*RUN, "--runs", "6").returncode == 0
+    proposed = program(
+        "baseline", "propose", "--metric", "duration_s", "--reason", "first", "--write", "--format", "json"
+    )
+    assert proposed.returncode == 0, proposed.stderr
+    assert len(json.loads(proposed.stdout)["written"]) == 3
+    (tmp_path / "seconds.txt").write_text("1.2")
+    assert program(*RUN, "--runs", "3").returncode == 0
+    judged = program("gate", "--last", "3", "--format", "json")
+    assert judged.returncode == 1, judged.stdout
+    worst = json.loads(judged.stdout)["findings"][0]
+    assert (worst["asset"], worst["metric"], worst["state"]) == ("slow", "duration_s", "regressed")
+    confirmed = program("confirm", "-m", "pipeline", "-n", "3", "--executor", "in_process", "-q", "--format", "json")
+    assert confirmed.returncode == 1, confirmed.stderr
+    found = json.loads(confirmed.stdout)
+    assert [(one["asset"], one["metric"], one["state"]) for one in found["findings"]] == [
+        ("slow", "duration_s", "regressed")
+    ]
+    fresh = json.loads(program("show", found["candidate"]["run_ids"][-1], "--format", "json").stdout)
+    assert sorted(row["asset"] for row in fresh["assets"]) == ["slow", "source"]
+    again = json.loads(program("gate", "--last", "3", "--format", "json").stdout)
+    assert again["candidate"]["run_ids"] == json.loads(judged.stdout)["candidate"]["run_ids"]
