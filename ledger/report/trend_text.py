@@ -98,13 +98,9 @@ def _shown(report: TrendReport) -> tuple[Column, ...]:
 
 def _between(series: SeriesTrend) -> str | None:
     """Return the interval of the change; of several steps it is told with each of them."""
-    steps = [change for change in series.changes if not change.provisional]
-    interval = series.interval
-    if series.heading == "step":
-        interval = steps[0].interval if len(steps) == 1 else None
-    if interval is None:
+    if series.interval is None:
         return None
-    low, high = interval
+    low, high = series.interval
     if series.change_ratio is None:
         return f"{low:+.3g} … {high:+.3g} {series.unit}"
     return f"{low:+.1%} … {high:+.1%}"

@@ -79,7 +79,7 @@ class SeriesTrend:
         heading: The class.
         standing: What that means: worse, better, steady, or unknown.
         change_ratio: Relative change over the window: along the slope, or from first to last level of steps.
-        interval: Its 95 % interval along the slope; in the unit where ``change_ratio`` is ``None``.
+        interval: Its 95 % interval, in the unit where ``change_ratio`` is ``None``; of several steps there is none.
         slope_per_day: Relative change per day, in the unit per day where values are not all positive.
         interval_per_day: Its 95 % interval.
         p_value: Of no trend, in (0, 1].

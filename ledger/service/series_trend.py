@@ -77,7 +77,9 @@ def told(look: Look) -> SeriesTrend:
         heading=kind,
         standing=_standing(kind, ratio, changes, look.direction),
         change_ratio=ratio,
-        interval=_over_window(found, float(times_s[-1] - times_s[0]) / _DAY_S),
+        interval=_interval_of_step(changes)
+        if kind == "step"
+        else _over_window(found, float(times_s[-1] - times_s[0]) / _DAY_S),
         slope_per_day=found.slope_per_day,
         interval_per_day=None
         if found.low_per_day is None or found.high_per_day is None
@@ -194,6 +196,12 @@ def _stepped(changes: tuple[Change, ...], found: Trend) -> float | None:
     if not steps or any(change.change_ratio is None for change in steps):
         return found.change_ratio
     return steps[-1].after / steps[0].before - 1.0
+
+
+def _interval_of_step(changes: tuple[Change, ...]) -> tuple[float, float] | None:
+    """Return the interval of the only confirmed step of a window; several have one each and none together."""
+    steps = [change for change in changes if not change.provisional]
+    return steps[0].interval if len(steps) == 1 else None
 
 
 def _standing(kind: Heading, ratio: float | None, changes: tuple[Change, ...], direction: Direction) -> Standing:
