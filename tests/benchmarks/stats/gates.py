@@ -49,11 +49,14 @@ PLAIN = Scene()
 STEADY = Scene(probed=True)
 
 
-def observations(values, side, probe=None):
-    """Return one run per column; a value is exp(log value) tens of seconds, so that no floor matters."""
+TYPICAL = {"time": 10.0, "memory": 256.0 * 2**20}
+
+
+def observations(values, side, kind, probe=None):
+    """Return one run per column; a value is around ten seconds or 256 MiB, far above the shipped floors."""
     runs = tuple(f"{side}{run}" for run in range(len(values)))
     return Observations(
-        values=tuple(10.0 * float(value) for value in np.exp(values)),
+        values=tuple(TYPICAL[kind] * float(value) for value in np.exp(values)),
         run_ids=runs,
         probe_s=() if probe is None else tuple(float(seconds) for seconds in probe),
     )
@@ -71,9 +74,10 @@ def comparisons(made, factor, changed, *, probes=None, kind="time"):
                 kind=kind,
                 direction="lower_is_better",
                 unit="s" if kind == "time" else "bytes",
-                floor=0.0,
-                baseline=observations(made.baseline[metric], "b", None if probes is None else probes[0]),
-                candidate=observations(made.candidate[metric] + shift, "c", None if probes is None else probes[1]),
+                baseline=observations(made.baseline[metric], "b", kind, None if probes is None else probes[0]),
+                candidate=observations(
+                    made.candidate[metric] + shift, "c", kind, None if probes is None else probes[1]
+                ),
             )
         )
     return found
