@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ledger.stats.changes import ChangePoint, History, change_points, history
     from ledger.stats.families import change_points_of_family
     from ledger.stats.judging import assess, judge
-    from ledger.stats.kinds import kind_of
     from ledger.stats.records import (
         Assessment,
         Comparison,
@@ -48,7 +47,6 @@ _HOMES: Final[dict[str, str]] = {
     "change_points_of_family": "families",
     "history": "changes",
     "judge": "judging",
-    "kind_of": "kinds",
     "trend": "trends",
 }
 
@@ -71,7 +69,6 @@ __all__ = [
     "change_points_of_family",
     "history",
     "judge",
-    "kind_of",
     "trend",
 ]
 
