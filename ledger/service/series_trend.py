@@ -147,7 +147,10 @@ def _trend(look: Look, values: npt.NDArray[np.float64], times_s: npt.NDArray[np.
     finite = np.isfinite(values)
     if bool(finite.all()):
         higher = look.direction == "higher_is_better"
-        return trend(values, times_s, "higher_is_better" if higher else "lower_is_better")
+        # Of the whole series the changes are known: finding them again would take longer than the trend.
+        points = [each.point for each in look.changes if each.point is not None]
+        steps = sorted(points, key=lambda point: point.index) if bool(look.in_window.all()) else None
+        return trend(values, times_s, "higher_is_better" if higher else "lower_is_better", steps)
     runs = [run_id for run_id, used in zip(look.series.run_ids, look.in_window, strict=True) if used]
     first = int(np.argmin(finite))
     reason = f"the value of run {runs[first]} is {values[first]}, which is no number; see who measured it"

@@ -70,7 +70,10 @@ class Trend:
 
 
 def trend(
-    values: Values, times: Sequence[float] | Sequence[datetime] | ArrayLike, better: Better = "lower_is_better"
+    values: Values,
+    times: Sequence[float] | Sequence[datetime] | ArrayLike,
+    better: Better = "lower_is_better",
+    steps: Sequence[ChangePoint] | None = None,
 ) -> Trend:
     """Return where ``values`` are heading.
 
@@ -78,6 +81,7 @@ def trend(
         values: Shape (n,), finite, one per run. Left untouched.
         times: Shape (n,), seconds since any fixed moment, or datetimes; in any order, equal ones allowed.
         better: Which way is better.
+        steps: The change points of these values where they are known, in the order of time; found here otherwise.
 
     Raises:
         UnusableSeriesError: A value or time is NaN or infinite, or there are not as many times as values.
@@ -95,9 +99,10 @@ def trend(
     found = slope(joined_at, joined, CONFIDENCE)
     if found is None:
         return _untold(series, "all values are of the same time")
-    steps = tuple(point for point in change_points(series) if not point.provisional)
+    points = change_points(series) if steps is None else steps
+    confirmed = tuple(point for point in points if not point.provisional)
     span = float(at[-1] - at[0])
-    kind, reason = _kind(found, span, scale, better, _step_reason(steps, scale.levels, at - at[0], found))
+    kind, reason = _kind(found, span, scale, better, _step_reason(confirmed, scale.levels, at - at[0], found))
     return _told(kind, found, span, scale, series.size, (reason, *_cautions(found, scale)))
 
 
@@ -114,7 +119,10 @@ def _joined(values: FloatArray) -> FloatArray:
     if values.size <= MOST_VALUES:
         return values
     size = math.ceil(values.size / MOST_VALUES)
-    return np.array([median(values[at : at + size]) for at in range(0, values.size, size)], dtype=np.float64)
+    whole = values.size - values.size % size
+    joined = np.median(values[:whole].reshape(-1, size), axis=1)
+    rest = values[whole:]
+    return np.append(joined, median(rest)) if rest.size else joined
 
 
 def _step_reason(steps: tuple[ChangePoint, ...], levels: FloatArray, at: FloatArray, line: Slope) -> str | None:

@@ -13,7 +13,7 @@ GATES = 20
 
 
 def family(seed, *, wall, scatter=SCATTER, slower=()):
-    """Return wall and CPU time of each asset; wall time grows by the factor ``wall``, ``slower`` ones have more work."""
+    """Return wall and CPU time of each asset; wall time grows by the factor ``wall``, ``slower`` ones work more."""
     rng = np.random.default_rng(seed)
     felt = np.log(wall) + scatter * rng.standard_normal(ASSETS)
     found = []
