@@ -28,8 +28,6 @@ CONFIDENCE: Final = 0.95
 SIDE_RUNS: Final = 30
 """Runs on either side of a change that its size is told from: what lies further back is another time."""
 
-_DAY_S: Final = 86_400.0
-_MOST_LOG: Final = 700.0
 _WITHOUT_BETTER: Final[dict[str, Heading]] = {"degrading": "rising", "improving": "falling"}
 
 
@@ -77,9 +75,7 @@ def told(look: Look) -> SeriesTrend:
         heading=kind,
         standing=_standing(kind, ratio, changes, look.direction),
         change_ratio=ratio,
-        interval=_interval_of_step(changes)
-        if kind == "step"
-        else _over_window(found, float(times_s[-1] - times_s[0]) / _DAY_S),
+        interval=_interval_of_step(changes) if kind == "step" else found.interval,
         slope_per_day=found.slope_per_day,
         interval_per_day=None
         if found.low_per_day is None or found.high_per_day is None
@@ -97,18 +93,6 @@ def told(look: Look) -> SeriesTrend:
         reasons=found.reasons,
         notes=look.notes,
     )
-
-
-def _over_window(found: Trend, days: float) -> tuple[float, float] | None:
-    """Return the interval of the change over a window from that of the slope, ``None`` where there is none."""
-    if found.low_per_day is None or found.high_per_day is None:
-        return None
-    if not found.is_log:
-        return found.low_per_day * days, found.high_per_day * days
-    low, high = (
-        math.expm1(min(math.log1p(ratio) * days, _MOST_LOG)) for ratio in (found.low_per_day, found.high_per_day)
-    )
-    return low, high
 
 
 def event_of(look: Look, change: Matched) -> ChangePointFound:

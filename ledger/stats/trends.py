@@ -55,6 +55,8 @@ class Trend:
         autocorrelation: Lag-1 memory of the values beside the line, in [0, 0.95].
         is_log: Whether slopes are relative.
         reasons: Why this class, one sentence each.
+        interval: 95 % interval of the change from the first to the last time: relative where ``is_log``, else in the
+            metric's unit. Per day it may be beyond any number: a tenth less in minutes is nothing left after a day.
     """
 
     kind: TrendClass
@@ -67,6 +69,7 @@ class Trend:
     autocorrelation: float
     is_log: bool
     reasons: tuple[str, ...]
+    interval: tuple[float, float] | None = None
 
 
 def trend(
@@ -187,20 +190,21 @@ def _ratio(scale: Scaled, difference: float) -> float:
 def _told(kind: TrendClass, found: Slope, span: float, scale: Scaled, n: int, reasons: tuple[str, ...]) -> Trend:
     """Return a trend with its slope in the metric's own terms."""
 
-    def per_day(levels: float) -> float:
+    def told(levels: float) -> float:
         return levels * scale.unit if scale.unit is not None else _ratio(scale, levels)
 
     return Trend(
         kind=kind,
-        slope_per_day=per_day(found.per_time),
-        low_per_day=per_day(found.low),
-        high_per_day=per_day(found.high),
+        slope_per_day=told(found.per_time),
+        low_per_day=told(found.low),
+        high_per_day=told(found.high),
         change_ratio=_ratio(scale, found.per_time * span) if scale.is_log else None,
         p_value=found.p_value,
         n=n,
         autocorrelation=found.autocorrelation,
         is_log=scale.is_log,
         reasons=reasons,
+        interval=(told(found.low * span), told(found.high * span)),
     )
 
 

@@ -143,3 +143,13 @@ def test_many_values_are_joined_and_keep_their_slope():
     told = trend(rising(seed=10, n=3000, per_day=0.0002), days(3000))
     assert told.kind == "degrading"
     assert told.slope_per_day == pytest.approx(0.0002, rel=0.1)
+
+
+def test_a_window_of_minutes_has_an_interval_though_a_day_is_beyond_any_number():
+    values = [10.0 * 0.97**number for number in range(12)]
+    found = trend(values, [30.0 * number for number in range(12)])
+    assert found.kind == "improving"
+    assert found.change_ratio == pytest.approx(0.97**11 - 1.0)
+    low, high = found.interval
+    assert low <= found.change_ratio <= high < 0.0
+    assert found.slope_per_day == -1.0
