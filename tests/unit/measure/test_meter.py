@@ -82,15 +82,17 @@ def test_spans_of_threads_that_overlap_see_what_the_process_held():
 
 
 def test_half_a_second_reads_half_a_second_and_costs_next_to_nothing():
-    for _ in range(3):  # A shared machine may steal time from one of them.
+    for _ in range(5):  # A shared machine may steal time between one clock and the other.
         meter = Meter.start()
+        began = time.perf_counter()
         time.sleep(0.5)
+        slept_s = time.perf_counter() - began
         measured = meter.stop()
-        assert measured.duration_s >= 0.5
+        assert measured.duration_s >= slept_s >= 0.5
         assert measured.cpu_s < 0.02
-        if measured.duration_s < 0.503 and measured.metering_cpu_s <= 0.005:
+        if measured.duration_s < slept_s + 0.003 and measured.metering_cpu_s <= 0.005:
             break
-    assert measured.duration_s == pytest.approx(0.5, abs=0.003)
+    assert measured.duration_s == pytest.approx(slept_s, abs=0.003)
     assert measured.metering_cpu_s <= 0.005, "metering may take one percent of half a second"
 
 

@@ -85,6 +85,14 @@ def test_other_packages_may_be_compared_where_somebody_says_so():
     assert whys(built(*runs(software={"pyarrow": "20.0.0"}), ignore_packages=True)) == {None}
 
 
+def test_candidates_of_several_sets_of_packages_are_a_sample_only_where_somebody_says_so():
+    appends = [
+        batches(number, each, software={"pyarrow": "20.0.0" if number == 5 else "19.0.0"}) for number, each in story(6)
+    ]
+    assert whys(built(*appends, ignore_packages=True)) == {None}
+    assert whys(built(*appends)) == {"the candidate runs are of 2 sets of installed packages; name runs of one"}
+
+
 def test_earlier_runs_under_other_circumstances_are_left_out_of_the_baseline():
     values = story(8)
     appends = [

@@ -80,6 +80,15 @@ def told(store):
     return "".join(json.dumps({**row, "ts": row["ts"].isoformat()}, sort_keys=True) + "\n" for row in rows)
 
 
+def golden_rows():
+    return [json.loads(line) for line in (GOLDEN / "v1" / "events.json").read_text().splitlines()]
+
+
+def appends_a_run():
+    """Return how many appends each of the three runs has: one for each kind that there was, one of kinds to come."""
+    return len({(row["stream"], row["batch"]) for row in golden_rows()}) // 3
+
+
 @pytest.fixture
 def ledger(request, tmp_path):
     """A copy of the golden ledger, since commands may leave snapshots in it."""
@@ -94,14 +103,18 @@ def ledger(request, tmp_path):
 def test_a_ledger_of_version_1_reads_as_it_was_written(ledger):
     store = open_store(str(ledger))
     assert told(store) == (GOLDEN / "v1" / "events.json").read_text()
-    assert {*KINDS, "carbon_measured"} == store.view().names_in("kind")
+    written = {row["kind"] for row in golden_rows()}
+    assert "carbon_measured" in written
+    assert written == store.view().names_in("kind")
+    # A kind may be added by a later release, and none may be forgotten.
+    assert written - {"carbon_measured"} <= set(KINDS)
 
 
 def test_a_ledger_of_version_1_is_what_was_sealed(ledger):
     found = open_store(str(ledger)).verify()
     assert found.problems == ()
-    assert found.unsealed == len(EXAMPLES) + 1
-    assert found.checkpoint.size == 2 * (len(EXAMPLES) + 1)
+    assert found.unsealed == appends_a_run()
+    assert found.checkpoint.size == 2 * appends_a_run()
 
 
 def test_a_ledger_of_version_1_is_carried_on(ledger):
@@ -111,7 +124,7 @@ def test_a_ledger_of_version_1_is_carried_on(ledger):
     store.compact(grace_s=0.0)
     assert store.verify().problems == ()
     assert len(told(store).splitlines()) == len(before.splitlines()) + 1
-    assert store.head(str(asset_stream("companies", "run-3", None, 0))).number == len(EXAMPLES) - 1
+    assert store.head(str(asset_stream("companies", "run-3", None, 0))).number == appends_a_run() - 2
     assert replay_runs(store).num_rows == 3
     assert replay_samples(store, EventQuery()).num_rows > 0
 
