@@ -28,7 +28,7 @@ def test_a_sample_of_all_faults_is_survived(scene):
 @pytest.mark.parametrize("scene", SCENES)
 def test_every_fault_at_every_call_is_survived(scene, record_property):
     outcome = played(scene, stride=1, cut_stride=1)
-    record_property("faults", outcome.faults)
+    record_property("faults", dict(outcome.faults))
     assert outcome.violations == []
     # Of each call that changes something there is a death before it and one after it.
     assert outcome.faults["kill before"] == outcome.faults["kill after"] > 0

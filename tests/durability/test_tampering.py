@@ -57,7 +57,7 @@ def test_six_hundred_alterations_are_all_found_and_named(base, tmp_path, record_
     for number, kind in enumerate([*TAMPERINGS] * 60):
         missed.append(_missed(base, tmp_path / "l", kind, SEED + 100 + number))
         tried[kind] += 1
-    record_property("tried", tried)
+    record_property("tried", dict(tried))
     assert tried.total() >= 500
     assert [one for one in missed if one] == []
 
