@@ -265,7 +265,7 @@ def _segments(audit: _Audit, record: Record) -> None:
             audit.seen[leaf] = True
         actual = segments.facts(segment.name, events, sealed, segment.stored_bytes)
         if actual != segment:
-            audit.found(record.name, f"what it says of {segment.name} is not what is in it")
+            audit.found(record.name, f"what it says of {audit.medium.where(segment.name)} is not what is in it")
 
 
 def _segment_events(audit: _Audit, name: str) -> pa.Table:
