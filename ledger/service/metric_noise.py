@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ledger.report.calibration import MetricNoise, Rate
 from ledger.service.observing import Series
 from ledger.stats import Finding
+from ledger.stats.noise import NORMAL_MAD
 
 Size: TypeAlias = tuple[int, int]
 """Runs of baseline and candidate."""
@@ -28,8 +29,6 @@ HELD_AT: Final = ((5, 3), (5, 5), (5, 10), (5, 20))
 LIMITS: Final = (0.02, 0.05, 0.10, 0.20)
 _Z: Final = 1.959963984540054
 """The 0.975 quantile of the normal distribution."""
-_NORMAL_MAD: Final = 1.4826
-"""Turns a median absolute deviation into the standard deviation of a normal distribution."""
 _MOST_RUNS: Final = 100_000
 _FEWEST_RUNS: Final = 3
 """With fewer on each side even the clearest order of all values has p > 0.05: 1 / C(4, 2)."""
@@ -73,7 +72,7 @@ def noise_of(series: Series, findings: Sequence[Finding], size: Size) -> MetricN
         runs=len(series.values),
         median=middle,
         cv=float(values.std(ddof=1)) / abs(mean) if mean and values.size > 1 else None,
-        robust_cv=_NORMAL_MAD * float(np.median(np.abs(values - middle))) / abs(middle) if middle else None,
+        robust_cv=NORMAL_MAD * float(np.median(np.abs(values - middle))) / abs(middle) if middle else None,
         limit=findings[0].limit,
         alarms=rate(sum(finding.state == "regressed" for finding in findings), len(findings)),
         held={f"{b}x{c}": _held(bound, size, (b, c), relative=relative) for b, c in sizes},

@@ -28,6 +28,7 @@ import numpy as np
 
 from ledger.stats.hodges_lehmann import Shift, shift_of
 from ledger.stats.mann_whitney import middle_of
+from ledger.stats.noise import NORMAL_MAD
 from ledger.stats.pairs import Pair, limit_of_kind
 from ledger.stats.records import EnvironmentShift, Observations, Policy
 
@@ -37,7 +38,6 @@ EVERY_METRIC: Final = ""
 OUTLIER: Final = 3.5
 """Modified z-score from which a value is an outlier: Iglewicz and Hoaglin (1993)."""
 ALMOST: Final = 0.999_999
-_MAD_TO_SIGMA: Final = 1.4826
 AGREEMENT: Final = 0.3
 """Probe and assets say the same where they differ by less than this share of the assets' shift, or by 3 %."""
 
@@ -132,7 +132,7 @@ def _agreement(shifts: Sequence[float], middle: float) -> float:
 
 def _scatter(shifts: Sequence[float]) -> float:
     """Return the robust standard deviation of the shifts around their median (Hampel 1974)."""
-    return _MAD_TO_SIGMA * float(np.median(np.abs(np.array(shifts) - np.median(shifts))))
+    return NORMAL_MAD * float(np.median(np.abs(np.array(shifts) - np.median(shifts))))
 
 
 def _asset_shifts(timed: Sequence[Pair]) -> list[float]:

@@ -22,6 +22,7 @@ from typing import Final
 import numpy as np
 
 from ledger.stats.mann_whitney import FloatArray, middle_of
+from ledger.stats.noise import NORMAL_MAD
 
 PRIOR_DF: Final = 8.0
 """Degrees of freedom of the family in the test: it weighs as much as nine baseline runs of the metric itself."""
@@ -33,14 +34,12 @@ LARGEST_EXACT: Final = 200
 """Runs of a side up to which the expectation of the better values is exact."""
 STAND_INS: Final = 5
 """How many metrics of default noise a family is topped up with, so that a family of one has a variance too."""
-_MAD_TO_SD: Final = 1.4826
-"""1 / Φ⁻¹(3/4): makes the MAD of a normal distribution its standard deviation."""
 
 
 def clipped(values: FloatArray) -> FloatArray:
     """Return sorted values clipped at median ± 4 (normalised) MAD; unchanged where the MAD is zero."""
     centre = middle_of(values)
-    mad = _MAD_TO_SD * middle_of(np.sort(np.abs(values - centre)))
+    mad = NORMAL_MAD * middle_of(np.sort(np.abs(values - centre)))
     if mad == 0.0:
         return values
     return np.minimum(np.maximum(values, centre - CLIP_MADS * mad), centre + CLIP_MADS * mad)
