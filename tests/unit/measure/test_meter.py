@@ -1,5 +1,6 @@
 """A span's figures are its own: exact, whatever nests in it or runs beside it."""
 
+import resource
 import subprocess
 import sys
 import threading
@@ -81,19 +82,41 @@ def test_spans_of_threads_that_overlap_see_what_the_process_held():
     assert seen["second"].peak_increase_bytes == pytest.approx(40 * MB, abs=TOLERANCE)
 
 
-def test_half_a_second_reads_half_a_second_and_costs_next_to_nothing():
-    for _ in range(5):  # A shared machine may steal time between one clock and the other.
-        meter = Meter.start()
-        began = time.perf_counter()
-        time.sleep(0.5)
-        slept_s = time.perf_counter() - began
-        measured = meter.stop()
-        assert measured.duration_s >= slept_s >= 0.5
-        assert measured.cpu_s < 0.02
-        if measured.duration_s < slept_s + 0.003 and measured.metering_cpu_s <= 0.005:
-            break
-    assert measured.duration_s == pytest.approx(slept_s, abs=0.003)
-    assert measured.metering_cpu_s <= 0.005, "metering may take one percent of half a second"
+def test_a_span_reads_what_a_clock_beside_it_reads():
+    outside = time.perf_counter()
+    meter = Meter.start()
+    began = time.perf_counter()
+    time.sleep(0.5)
+    slept_s = time.perf_counter() - began
+    measured = meter.stop()
+    assert slept_s <= measured.duration_s <= time.perf_counter() - outside
+
+
+METERED = """
+import time
+from ledger.measure import Meter
+meter = Meter.start()
+time.sleep(0.5)
+measured = meter.stop()
+print(measured.cpu_s, measured.metering_cpu_s)
+"""
+
+
+def children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_metering_half_a_second_takes_less_processor_time_than_starting_a_bare_python():
+    # In a process of its own: resetting the peak walks all pages, and a worker of the suite has as many as it likes.
+    costs, starts = [], []
+    for _ in range(5):  # A shared machine is slow at times: the least of each is what it takes.
+        said = subprocess.run([sys.executable, "-c", METERED], check=True, capture_output=True, text=True).stdout
+        costs.append(sum(map(float, said.split())))
+        before = children_cpu_s()
+        subprocess.run([sys.executable, "-S", "-E", "-c", "pass"], check=True)
+        starts.append(children_cpu_s() - before)
+    assert min(costs) < min(starts)
 
 
 def test_starting_and_stopping_take_less_than_half_of_starting_a_bare_python():
@@ -208,7 +231,7 @@ def test_what_the_sampler_does_is_metering_and_not_work():
     assert twice.wait(10)
     measured = meter.stop()
     assert measured.metering_cpu_s >= 0.1
-    assert measured.cpu_s < 0.05
+    assert measured.cpu_s < seconds[0]
 
 
 def test_a_callback_may_stop_its_own_meter():
@@ -237,19 +260,22 @@ def test_stopping_again_and_from_many_threads_gives_the_same():
 
 
 def test_a_pause_is_in_no_figure():
+    outside_s, outside_cpu_s = time.perf_counter(), time.process_time()
     meter = Meter.start()
     allocate(30)
     meter.pause()
+    paused_s, paused_cpu_s = time.perf_counter(), time.process_time()
     allocate(120)
     deadline = time.process_time() + 0.1
     while time.process_time() < deadline:
         pass
     meter.pause()
+    paused_s, paused_cpu_s = time.perf_counter() - paused_s, time.process_time() - paused_cpu_s
     meter.resume()
     meter.resume()
     measured = meter.stop()
-    assert measured.duration_s < 0.09
-    assert measured.cpu_s < 0.09
+    assert measured.duration_s <= time.perf_counter() - outside_s - paused_s
+    assert measured.cpu_s <= time.process_time() - outside_cpu_s - paused_cpu_s
     assert measured.peak_increase_bytes == pytest.approx(30 * MB, abs=TOLERANCE)
 
 
