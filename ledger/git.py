@@ -38,6 +38,22 @@ def commit_of(directory: Path, ref: str) -> str | None:
     return found.strip() if found else None
 
 
+def has_remotes(directory: Path) -> bool:
+    """Return whether a repository knows any remote."""
+    return bool(_git(directory, "remote"))
+
+
+def root_of(directory: Path) -> Path | None:
+    """Return the top of the work tree that a directory lies in, ``None`` outside of one."""
+    found = _git(directory, "rev-parse", "--show-toplevel")
+    return Path(found.rstrip("\n")) if found else None
+
+
+def archive(directory: Path, commit: str) -> bytes | None:
+    """Return the files of a commit below a directory as an uncompressed tar, the same bytes each time."""
+    return _git_bytes(directory, "archive", "--format=tar", commit)
+
+
 def files_at(directory: Path, commit: str, below: str) -> dict[str, bytes] | None:
     """Return the regular files that a commit holds below a path, by their path from there; ``None`` where git failed.
 
@@ -71,6 +87,7 @@ def _git(directory: Path, *arguments: str) -> str | None:
 def _git_bytes(directory: Path, *arguments: str) -> bytes | None:
     """Return what git printed, ``None`` where it failed."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment["GIT_GRAFT_FILE"] = os.devnull  # As replacements: nobody may give a commit other parents.
     command = ["git", "--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false"]
     try:
         done = subprocess.run(  # noqa: S603 - fixed program, no shell

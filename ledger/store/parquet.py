@@ -24,6 +24,7 @@ from ledger.events.checkpoint import Checkpoint
 from ledger.events.proof import ConsistencyProof, InclusionProof
 from ledger.events.schema import FORMAT_VERSION, SCHEMA
 from ledger.store import checkpoints, compact, loose, proof, records, scan, seal, verify
+from ledger.store.asof import as_of
 from ledger.store.filter import select
 from ledger.store.index import LeafIndex
 from ledger.store.medium import Medium
@@ -170,6 +171,10 @@ class ParquetStore:
             IntegrityError: It is damaged.
         """
         return checkpoints.newest(self._medium, self.origin).checkpoint
+
+    def as_of(self, view: LedgerView, checkpoint: Checkpoint) -> LedgerView:
+        """Return a view of what was sealed at a checkpoint; see ``SealingStore``."""
+        return as_of(self._medium, view, checkpoint)
 
     def seal(self) -> Sealed:
         """Seal what is not sealed yet; see ``ledger.store.seal.seal``."""

@@ -255,6 +255,13 @@ class SealingStore(LedgerStore, Protocol):
             IntegrityError: It is damaged.
         """
 
+    def as_of(self, view: LedgerView, checkpoint: Checkpoint) -> LedgerView:
+        """Return a view of the appends that a checkpoint covers, as if nothing had come after.
+
+        Raises:
+            IntegrityError: The ledger has fewer appends.
+        """
+
     def seal(self) -> Sealed:
         """Seal what is not sealed yet.
 
