@@ -1,4 +1,4 @@
-"""The whole story on the real pipeline, in a clone of this repository: from not ready to deployed, and to refused again.
+"""The whole story on the real pipeline, in a clone of this repository: from not ready to deployed and refused again.
 
 Baselines hold what does not depend on how busy the machine is: quality and memory.
 """
@@ -52,13 +52,12 @@ def guarded(site: Site, manifest: Path, project: Path) -> tuple[int, str, bool]:
     return done.returncode, reason_in(done.stderr) if done.returncode else "", trace.exists()
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_from_not_ready_to_deployed_and_refused_again(tmp_path):
-    site = Site(tmp_path)
-    git(tmp_path, "clone", "-q", str(ROOT), str(site.project))
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+def a_clone(place: Path) -> Site:
+    """Return a clone of this repository with keys, a policy that asks for two roles, and a remote."""
+    site = Site(place)
+    git(place, "clone", "-q", str(ROOT), str(site.project))
+    (place / "home").mkdir()
+    (place / "home" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
     git(site.project, "checkout", "-q", "-B", "main")
     git(site.project, "remote", "remove", "origin")
     for principal, role in ((ALICE, "engineering"), (BOB, "operations")):
@@ -69,9 +68,16 @@ def test_from_not_ready_to_deployed_and_refused_again(tmp_path):
     policy["environments"]["prod"] |= {"approvals": {"engineering": 1, "operations": 1}}
     site.set_policy(policy)
     site.commit_all("keys and policy")
-    git(tmp_path, "init", "-q", "--bare", "-b", "main", "origin.git")
-    git(site.project, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    git(place, "init", "-q", "--bare", "-b", "main", "origin.git")
+    git(site.project, "remote", "add", "origin", str(place / "origin.git"))
     site.publish()
+    return site
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_from_not_ready_to_deployed_and_refused_again(tmp_path):
+    site = a_clone(tmp_path)
 
     # Not ready: each blocker is named. Then the runs, the baselines, and the smoke tests of the commit that has them.
     program(site, "run", "--job", "enrich_awards", "--executor", "in_process", "-q")
