@@ -9,7 +9,7 @@ import click
 
 from ledger_cli import exit_codes
 from ledger_cli.options import ledger_option
-from ledger_cli.readiness import judged, judging_options, write_file
+from ledger_cli.readiness import artifact_option, judged, judging_options, write_file
 from ledger_cli.sealing import Span, open_sealing
 
 if TYPE_CHECKING:
@@ -22,13 +22,7 @@ def deploying_options(command: Any) -> Any:
     """Add the options that say what is deployed, and by which manifest."""
     for option in (
         click.option("--replay", is_flag=True, help="Judge the checklist again, on the ledger as it was."),
-        click.option(
-            "--artifact",
-            "artifacts",
-            multiple=True,
-            type=click.Path(path_type=Path),
-            help="File that is deployed; may be repeated. [default: the archive of the commit]",
-        ),
+        artifact_option,
         judging_options,
         ledger_option,
     ):
@@ -51,13 +45,7 @@ def manifest() -> None:
 
 @manifest.command()
 @judging_options
-@click.option(
-    "--artifact",
-    "artifacts",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="File that is deployed; may be repeated. [default: the archive of the commit]",
-)
+@artifact_option
 @click.option("--valid", "valid_s", type=Span(), metavar="TIME", help="How long. [default: as the policy allows]")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT, show_default=True)
 @ledger_option

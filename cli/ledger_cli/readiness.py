@@ -29,6 +29,17 @@ def judging_options(command: Any) -> Any:
     return command
 
 
+def artifact_option(command: Any) -> Any:
+    """Add ``--artifact`` (as ``artifacts``)."""
+    return click.option(
+        "--artifact",
+        "artifacts",
+        multiple=True,
+        type=click.Path(path_type=Path),
+        help="File that is deployed; may be repeated. [default: the archive of the commit]",
+    )(command)
+
+
 def judged(environment: str, commit: str | None, protected_ref: str | None, ledger_uri: str | None) -> "Judged":
     """Return the checklist of a commit, judged now."""
     from datetime import UTC, datetime
@@ -49,17 +60,32 @@ def readiness() -> None:
 
 @readiness.command()
 @judging_options
+@artifact_option
 @ledger_option
 @format_option("text", "json")
-def check(*, environment: str, commit: str | None, protected_ref: str | None, ledger_uri: str | None, form: str) -> int:
-    """Judge the checklist; exit code 1 where a critical item does not hold, with each blocker named."""
+def check(
+    *,
+    environment: str,
+    commit: str | None,
+    protected_ref: str | None,
+    artifacts: tuple[Path, ...],
+    ledger_uri: str | None,
+    form: str,
+) -> int:
+    """Judge the checklist; exit code 1 where a critical item does not hold, with each blocker named.
+
+    The files of --artifact are told by SHA-256, as the manifest names them.
+    """
     from ledger.report import json, readiness
+    from ledger.service.locate import project_directory
+    from ledger.service.manifests import subjects_of
 
     found = judged(environment, commit, protected_ref, ledger_uri).assessment
+    subjects = subjects_of(artifacts, project_directory(), found.commit) if artifacts else {}
     if form == "json":
-        sys.stdout.write(json.dump(readiness.document(found)) + "\n")
+        sys.stdout.write(json.dump(readiness.document(found, subjects)) + "\n")
     else:
-        readiness.write(found, sys.stdout)
+        readiness.write(found, sys.stdout, subjects)
     return exit_codes.DONE if found.ready else exit_codes.FAILED
 
 
@@ -89,7 +115,7 @@ def report(
 
     found = judged(environment, commit, protected_ref, ledger_uri)
     if form == "json":
-        text = json.dump(readiness.document(found.assessment)) + "\n"
+        text = json.dump(readiness.report(found.assessment, found.facts)) + "\n"
     else:
         text = readiness.markdown(found.assessment, found.facts)
     if output is None:

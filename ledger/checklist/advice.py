@@ -58,25 +58,6 @@ def anchors_compared(facts: Facts) -> Outcome:
     return shown(f"{anchors} metrics were held against their anchor as well", evidence)
 
 
-def verdict_recorded(facts: Facts) -> Outcome:
-    """Judge the item ``verdict_recorded``."""
-    evidence: dict[str, Evidence] = {
-        gate.job: {"event": gate.verdict, "outcome": gate.recorded} for gate in facts.gates
-    }
-    silent = [gate.job for gate in facts.gates if gate.verdict is None]
-    other = [
-        f"{gate.job}: recorded {gate.recorded}, now {gate.outcome}"
-        for gate in facts.gates
-        if gate.verdict is not None and gate.recorded != gate.outcome
-    ]
-    remedy = f"run `dagster-ledger gate --commit {facts.commit[:12]} --baseline ref:{facts.commit[:12]}`"
-    if silent or not facts.gates:
-        return not_shown(f"no verdict is recorded on {listed(silent) or 'any job'}", evidence, remedy)
-    if other:
-        return not_shown(f"the recorded verdict was reached with other settings: {listed(other)}", evidence, remedy)
-    return shown("the verdict of the gate on these runs is recorded", evidence)
-
-
 def no_warnings(facts: Facts) -> Outcome:
     """Judge the item ``no_warnings``."""
     warned = [check for run in facts.runs for check in run.checks if not check.passed and not check.stops]

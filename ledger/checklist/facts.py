@@ -114,8 +114,7 @@ class GateFact:
         regressed: What regressed, as ``asset metric``.
         anchors: Metrics that have an anchor in the files.
         anchored: Those of them that were held against it as well.
-        verdict: The event of a verdict that somebody recorded on just these runs and this baseline.
-        recorded: What that verdict was.
+        verdict: The event of a verdict that somebody recorded on this baseline, the newest of these runs among them.
     """
 
     job: str
@@ -129,7 +128,6 @@ class GateFact:
     anchors: int = 0
     anchored: int = 0
     verdict: str | None = None
-    recorded: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

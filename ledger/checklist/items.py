@@ -17,7 +17,6 @@ from ledger.checklist.advice import (
     no_warnings,
     nothing_lost,
     trends_hold,
-    verdict_recorded,
 )
 from ledger.checklist.facts import AlertFact, Facts, GateFact, RunFact
 from ledger.checklist.outcome import Evidence, Outcome, decimal, failure, listed, not_shown, shown
@@ -207,7 +206,6 @@ ITEMS: Final[Mapping[str, Item]] = MappingProxyType(
         "no_blocking_alerts": Item("Is every grave alert answered for?", _no_blocking_alerts),
         "overrides_recorded": Item("Is the configuration recorded, with what was overridden?", _overrides_recorded),
         "anchors_compared": Item("Was everything held against its anchor as well?", anchors_compared),
-        "verdict_recorded": Item("Is the verdict of the gate on these runs recorded?", verdict_recorded),
         "no_warnings": Item("Does no quality check warn?", no_warnings),
         "clean_tree": Item("Is the work tree what was committed?", clean_tree),
         "nothing_lost": Item("Was no asset killed?", nothing_lost),

@@ -20,11 +20,12 @@ from ledger.errors import ConfigurationError, LedgerError
 from ledger.events import CheckEvaluated, StreamId
 from ledger.service.locate import project_directory
 from ledger.service.manifest_check import Asked, verify
+from ledger.service.readiness_runs import READY_CHECK
 from ledger.service.recorder import StreamRecorder
 from ledger.store.protocol import SealingStore
 from ledger.trust.refusal import RefusedError
 
-NAME: Final = "ready"
+NAME: Final = READY_CHECK
 _DESCRIPTION: Final = "A signed readiness manifest holds for this commit."
 _TOPIC: Final = "ready"
 

@@ -279,7 +279,7 @@ def parse_payload(payload: bytes, where: str) -> Manifest:
 
 def test_result_statement(facts: Facts) -> bytes:
     """Return the smoke tests of a commit as an in-toto test-result statement (v0.1), in its one spelling."""
-    passed = [one.case for one in facts.smoke if one.passed and not one.dirty]
+    passed = [one.case for one in facts.smoke if one.case in facts.smoke_cases and one.passed and not one.dirty]
     failed = [name for name in facts.smoke_cases if name not in passed]
     return encode(
         {
@@ -288,7 +288,9 @@ def test_result_statement(facts: Facts) -> bytes:
             "predicateType": TEST_RESULT,
             "predicate": {
                 "result": "PASSED" if facts.smoke_cases and not failed else "FAILED",
-                "configuration": [{"name": "config/smoke/cases.yaml", "digest": {"gitCommit": facts.commit}}],
+                "configuration": [
+                    {"name": path, "digest": {"sha256": digest}} for path, digest in sorted(facts.smoke_files.items())
+                ],
                 "passedTests": passed,
                 "warnedTests": [],
                 "failedTests": failed,

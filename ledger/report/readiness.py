@@ -6,11 +6,12 @@ Rules:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TextIO
 
 from ledger.checklist import ITEMS, Assessment, Facts, ItemResult
 from ledger.report.json import plain
+from ledger.report.readiness_sections import sections
 from ledger.report.text import printable
 
 SCHEMA_VERSION: Final = 1
@@ -30,17 +31,30 @@ def headline(found: Assessment) -> str:
     return f"NOT READY: {place}; {len(found.blockers)} of {len(critical)} critical items block"
 
 
-def write(found: Assessment, out: TextIO) -> None:
-    """Write the answer for a terminal: a line per item, blockers first, and what to do."""
+def write(found: Assessment, out: TextIO, artifacts: Mapping[str, str] | None = None) -> None:
+    """Write the answer for a terminal: a line per item, blockers first, and what to do.
+
+    Args:
+        found: The answer.
+        out: Where to.
+        artifacts: Name of each artefact that would be deployed to its SHA-256 (hex).
+    """
     out.write(printable(headline(found), _LONGEST) + "\n")
+    told = sorted((artifacts or {}).items())
+    out.writelines(printable(f"  artefact {name}: sha256 {digest}", _LONGEST) + "\n" for name, digest in told)
     for item in _ordered(found):
         out.write(printable(f"  {_word(item):7} {item.name}: {item.sentence}", _LONGEST) + "\n")
         if not item.holds and item.remedy:
             out.write(printable(f"          {item.remedy}", _LONGEST) + "\n")
 
 
-def document(found: Assessment) -> dict[str, Any]:
-    """Return the answer for programs; its schema is ``readiness.schema.json``."""
+def document(found: Assessment, artifacts: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the answer for programs; its schema is ``readiness.schema.json``.
+
+    Args:
+        found: The answer.
+        artifacts: Name of each artefact that would be deployed to its SHA-256 (hex).
+    """
     told: dict[str, Any] = plain(
         {
             "schema": SCHEMA_VERSION,
@@ -49,6 +63,7 @@ def document(found: Assessment) -> dict[str, Any]:
             "commit": found.commit,
             "environment": found.environment,
             "at": found.at,
+            "artifacts": dict(sorted((artifacts or {}).items())),
             "blockers": [item.name for item in found.blockers],
             "items": [
                 {
@@ -66,6 +81,19 @@ def document(found: Assessment) -> dict[str, Any]:
     return told
 
 
+def report(found: Assessment, facts: Facts) -> dict[str, Any]:
+    """Return the validation report for programs: the answer, and the rows of every section."""
+    told: dict[str, Any] = plain({section.name: list(section.rows) for section in sections(facts)})
+    issues = [item for item in _ordered(found) if not item.holds]
+    return document(found) | {
+        "issues": [
+            {"name": one.name, "critical": one.critical, "sentence": one.sentence, "remedy": one.remedy}
+            for one in issues
+        ],
+        "sections": told,
+    }
+
+
 def markdown(found: Assessment, facts: Facts) -> str:
     """Return the validation report: what operations reviews before a deployment."""
     return "\n".join(_lines(found, facts)) + "\n"
@@ -78,66 +106,17 @@ def _lines(found: Assessment, facts: Facts) -> Iterator[str]:
     yield ""
     yield from _table(
         ("item", "", "critical", "what was found"),
-        [(item.name, _word(item), _yes(item.critical), item.sentence) for item in _ordered(found)],
+        [(item.name, _word(item), "yes" if item.critical else "", item.sentence) for item in _ordered(found)],
     )
-    known = [item for item in found.blockers if item.name in ITEMS]
-    if known:
+    if found.blockers:
         yield from _section("To do before a deployment")
-        for item in known:
-            yield f"- **{_cell(item.name)}** ({_cell(ITEMS[item.name].asks)}): {_cell(item.remedy)}"
-    for title, names, rows in _sections(facts):
-        yield from _section(title)
-        yield from _table(names, rows)
-    yield from _section("Ledger")
-    ledger = facts.ledger
-    if ledger is None:
-        yield "It was not verified."
-    else:
-        yield f"`{_cell(ledger.origin)}`, {ledger.size:,} sealed appends, root `{ledger.root}`."
-        yield from (f"- {_cell(problem)}" for problem in ledger.problems)
-
-
-def _sections(facts: Facts) -> Iterator[tuple[str, tuple[str, ...], list[tuple[str, ...]]]]:
-    """Yield title, column names and rows of each table."""
-    smoke: list[tuple[str, ...]] = [(one.case, _result(one.passed), one.event) for one in facts.smoke]
-    yield "Smoke tests", ("case", "result", "event"), smoke
-    yield (
-        "Quality",
-        ("asset", "check", "result", "value", "limit", "blocks"),
-        [
-            (one.asset, one.check, _result(one.passed), _number(one.value), _number(one.threshold), _yes(one.blocking))
-            for run in facts.runs
-            for one in run.checks
-        ],
-    )
-    yield (
-        "Performance",
-        ("job", "outcome", "judged", "runs", "what was said"),
-        [
-            (gate.job, gate.outcome or "not judged", f"{gate.judged} of {gate.findings}", str(len(gate.run_ids)), said)
-            for gate in facts.gates
-            for said in ("; ".join(gate.regressed) or gate.sentence,)
-        ],
-    )
-    yield "Baselines", ("file", "asset", "SHA-256"), [(one.path, one.asset, one.sha256) for one in facts.baselines]
-    worse: list[tuple[str, ...]] = [(one.asset, one.metric, one.sentence) for one in facts.trends]
-    yield "Trends that get worse", ("asset", "metric", "heading"), worse
-    yield (
-        "Alerts",
-        ("alert", "severity", "asset", "answered for until", "what"),
-        [
-            (one.alert_id[:_SHOWN_COMMIT], one.severity, one.asset or "", until, one.message)
-            for one in facts.alerts
-            for until in ("" if one.acknowledged_until is None else f"{one.acknowledged_until:%Y-%m-%d %H:%M} UTC",)
-        ],
-    )
-    overrides: list[tuple[str, ...]] = [(run.job, *override) for run in facts.runs for override in run.overrides]
-    yield "Configuration that was overridden", ("job", "setting", "value", "source"), overrides
-    yield (
-        "Quality gates that are overridden",
-        ("asset", "check", "owner", "until", "reason"),
-        [(one.asset, one.check or "all", one.owner, one.expires, one.reason) for one in facts.gate_overrides],
-    )
+        for item in found.blockers:
+            asks = f" ({_cell(ITEMS[item.name].asks)})" if item.name in ITEMS else ""
+            yield f"- **{_cell(item.name)}**{asks}: {_cell(item.remedy)}"
+    for section in sections(facts):
+        yield from _section(section.title)
+        names = tuple(column.title for column in section.columns)
+        yield from _table(names, [tuple(column.shown(row) for column in section.columns) for row in section.rows])
 
 
 def _section(title: str) -> Iterator[str]:
@@ -167,17 +146,5 @@ def _word(item: ItemResult) -> str:
     return "BLOCKS" if item.critical else "advice"
 
 
-def _yes(holds: bool) -> str:  # noqa: FBT001 - a truth value is all there is to say
-    return "yes" if holds else ""
-
-
-def _result(passed: bool) -> str:  # noqa: FBT001 - a truth value is all there is to say
-    return "passed" if passed else "failed"
-
-
 def _cell(text: str) -> str:
     return _MARKUP.sub(r"\\\1", printable(text, _LONGEST))
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"

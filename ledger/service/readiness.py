@@ -40,7 +40,7 @@ _OF_RUNS: Final = (
 )
 """Items that need the runs."""
 
-_OF_GATES: Final = ("no_regression", "anchors_compared", "verdict_recorded")
+_OF_GATES: Final = ("no_regression", "anchors_compared")
 """Items that need what the regression gate says."""
 
 

@@ -81,7 +81,6 @@ def gate_fact(
     except (ConfigurationError, IntegrityError) as error:
         return GateFact(job, None, " ".join(str(error).split()), run_ids=run_ids)
     findings = answer.assessment.findings
-    verdict, recorded = _recorded(view, answer)
     return GateFact(
         job=job,
         outcome=answer.verdict.outcome,
@@ -93,23 +92,22 @@ def gate_fact(
         regressed=tuple(name_of(one) for one in answer.worst_first() if one.state == "regressed"),
         anchors=_anchors(view, run_ids, project, commit),
         anchored=sum(one.anchor is not None for one in answer.comparisons),
-        verdict=verdict,
-        recorded=recorded,
+        verdict=_recorded(view, answer),
     )
 
 
-def _recorded(view: LedgerView, answer: Answer) -> tuple[str | None, str | None]:
-    """Return event and outcome of the newest verdict that was recorded on the same runs and the same baseline."""
-    found: tuple[str | None, str | None] = (None, None)
+def _recorded(view: LedgerView, answer: Answer) -> str | None:
+    """Return the event of the newest verdict on the same baseline and the newest run."""
+    found = None
     for entry in from_table(view.read(EventQuery(kinds=("verdict_reached",)))):
         event = entry.event
         if (
             isinstance(event, VerdictReached)
             and event.confirms is None
-            and tuple(event.candidate_run_ids) == answer.candidate_run_ids
+            and answer.candidate_run_ids[-1] in event.candidate_run_ids
             and event.baseline_digest == answer.baseline_digest
         ):
-            found = (event_id(entry), event.outcome)
+            found = event_id(entry)
     return found
 
 
