@@ -18,7 +18,7 @@ def prove_inclusion(medium: Medium, origin: str, stream: str, batch: int) -> Inc
         ConfigurationError: It is not sealed.
         IntegrityError: The leaf index is damaged.
     """
-    table, newest = _all_leaves(medium, origin)
+    table, newest = all_leaves(medium, origin)
     mask = pa.compute.and_(
         pa.compute.equal(table.column("stream"), stream), pa.compute.equal(table.column("batch"), batch)
     )
@@ -41,7 +41,7 @@ def prove_consistency(medium: Medium, origin: str, old: Checkpoint) -> Consisten
         ConfigurationError: The earlier one is larger, of another ledger, or not contained.
         IntegrityError: The leaf index is damaged.
     """
-    table, newest = _all_leaves(medium, origin)
+    table, newest = all_leaves(medium, origin)
     hashes = leaves.digests(table)
     if old.origin != origin:
         message = (
@@ -58,7 +58,7 @@ def prove_consistency(medium: Medium, origin: str, old: Checkpoint) -> Consisten
     return ConsistencyProof(old, newest, tuple(node.hex() for node in path))
 
 
-def _all_leaves(medium: Medium, origin: str) -> tuple[pa.Table, Checkpoint]:
+def all_leaves(medium: Medium, origin: str) -> tuple[pa.Table, Checkpoint]:
     """Return every sealed leaf in order, and the checkpoint they are the tree of."""
     while True:
         record = records.newest(medium)
