@@ -45,7 +45,7 @@ bench-store: $(STAMP)
 bench-stats: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.stats $(ARGS)
 
-# The gate on the benchmark suite: unchanged, with faults, beside busy processors; a quarter of an hour of a quiet machine.
+# The gate on the benchmark suite: unchanged, with faults, beside busy processors; half an hour of a quiet machine.
 demonstrate: $(STAMP)
 	$(BIN)/python -m tests.demonstrations.regressions $$(mktemp -d)
 

@@ -25,6 +25,7 @@ benchmark_suite = dg.define_asset_job(
     "benchmark_suite",
     selection=dg.AssetSelection.groups(benchmark.GROUP),
     description="Do every kind of work of an enrichment pipeline on generated awards, to see what each takes.",
+    executor_def=benchmark.one_fresh_process_a_step,
 )
 
 defs = dg.Definitions(

@@ -2,11 +2,16 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import ParamSpec, TypeVar
 
 import duckdb
 import pyarrow as pa
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def steady_connection() -> duckdb.DuckDBPyConnection:
@@ -33,3 +38,14 @@ def settle() -> None:
     pa.default_memory_pool().release_unused()
     with contextlib.suppress(OSError, AttributeError):  # Other C libraries than glibc have no such function.
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def settled(function: Callable[P, T]) -> Callable[P, T]:
+    """Return the function, which starts from what is really in use: what loading its inputs left is given back."""
+
+    @functools.wraps(function)
+    def begin(*inputs: P.args, **named: P.kwargs) -> T:
+        settle()
+        return function(*inputs, **named)
+
+    return begin

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--run-config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Dagster run configuration, YAML; the one that the judged runs had.",
+    help="Dagster run configuration, YAML. [default: that of the newest judged run, where Dagster still knows it]",
 )
 @click.option("--whole-job", is_flag=True, help="Run the whole job, not only the suspects and what they need.")
 @gating.exit_options
@@ -67,7 +67,7 @@ def confirm(  # noqa: PLR0913 - one parameter per option
         return exit_codes.DONE
     count = runs or settings.regression.confirm_runs
     tags = store.consult(lambda view: settings_tags(view, last.event)) | tags | {CONFIRMS_TAG: last.verdict_id}
-    wanted |= {"job": last.event.job, "tags": tags, "whole_job": whole_job}
+    wanted |= {"job": last.event.job, "tags": tags, "whole_job": whole_job, "judged": last.event.candidate_run_ids[-1:]}
     fresh = _fresh_runs(store, found, wanted, count, quiet=quiet)
     if len(fresh) < count * len({one.partition for one in found}):
         click.echo("dagster-ledger: not every fresh run ended well, so nothing was judged; see above", err=True)
@@ -134,6 +134,7 @@ def _fresh_runs(
     project = project_directory()
     home = running.home_of(project)
     environment = os.environ | {"DAGSTER_HOME": str(home)}
+    config = {} if wanted["run_config"] else _config_of(wanted["judged"], home, wanted["executor"])
     done: list[str] = []
     for partition in sorted({one.partition for one in found}, key=lambda name: name or ""):
         named = tuple(sorted({one.asset for one in found if one.partition == partition}))
@@ -141,6 +142,7 @@ def _fresh_runs(
         job = None if of_job is None or of_job.startswith("__") else of_job
         asked = {**wanted, "job": job, "assets": (), "partition": partition, "from_failure": None}
         specification = running.specification_of(project, asked)
+        specification["run_config"] = specification["run_config"] or config
         if not wanted["whole_job"]:
             specification["assets"] = _needed(specification["module"], job, named)
         for number in range(count):
@@ -153,6 +155,20 @@ def _fresh_runs(
                 return done
             done.append(ended.run_id)
     return done
+
+
+def _config_of(judged: tuple[str, ...], home: Path, executor: str | None) -> dict[str, object]:
+    """Return the run configuration of the judged run, without its executor where another one is asked for."""
+    from ledger.dagster.kept import kept_run_config
+
+    kept = next((kept_run_config(home, run_id) for run_id in judged), None)
+    if kept is None:
+        click.echo(
+            f"dagster-ledger: Dagster in {home} does not know the judged run, so the fresh ones get no run"
+            " configuration; give its file with --run-config where it had one",
+            err=True,
+        )
+    return {name: value for name, value in (kept or {}).items() if name != "execution" or executor is None}
 
 
 def _needed(module: str, job: str | None, suspects: tuple[str, ...]) -> tuple[str, ...]:

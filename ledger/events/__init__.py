@@ -21,7 +21,7 @@ from ledger.events.base import Event, Json, RecordedEvent, StreamId, UnknownEven
 from ledger.events.change import ChangePointFound, ChangePointWithdrawn
 from ledger.events.gate import AssetBlocked, GateOverridden
 from ledger.events.judgement import AlertRaised, CheckEvaluated
-from ledger.events.manifest import ManifestBuilt, ManifestSigned
+from ledger.events.manifest import ManifestSigned
 from ledger.events.measurement import BreakdownMeasured, MetricMeasured, ProgressReported
 from ledger.events.notice import AlertAcknowledged, NoticeFailed, NoticeSent
 from ledger.events.run import ConfigurationResolved, RunFinished, RunStarted
@@ -53,7 +53,6 @@ KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
         "notice_failed": NoticeFailed,
         "smoke_tested": SmokeTested,
         "verdict_reached": VerdictReached,
-        "manifest_built": ManifestBuilt,
         "manifest_signed": ManifestSigned,
     }
 )
@@ -80,7 +79,6 @@ __all__ = [
     "Event",
     "GateOverridden",
     "Json",
-    "ManifestBuilt",
     "ManifestSigned",
     "MetricMeasured",
     "NoticeFailed",

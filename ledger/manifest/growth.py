@@ -1,107 +1,74 @@
-"""What was appended to a ledger after a manifest's checkpoint, and whether the manifest may still be acted upon.
+"""What a ledger may grow by between a manifest and a deployment: by anything but a failure of what is deployed.
 
 Rules:
-- A live ledger grows; growth is allowed as long as it holds no failure in scope.
-- In scope is everything but what is known to be about another commit: a failed run of somebody's branch stops nobody, a
-  failure that nobody can tell the commit of stops everybody.
-- Failures are: a check that failed as an error or closed a gate, a verdict that is FAIL, an alert of at least error that
-  is not acknowledged, a smoke case that failed, a run that failed, an attempt whose process was lost.
+- In scope is what happened to runs of the commit, to smoke tests of it, and verdicts about it.
+- What another commit does meanwhile says nothing about this one.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable
 from typing import Final
 
-import pyarrow as pa
-
 from ledger.events import (
-    AlertAcknowledged,
     AlertRaised,
+    AssetFailed,
     AssetLost,
-    AssetStarted,
     CheckEvaluated,
     Event,
     RecordedEvent,
     RunFinished,
     SmokeTested,
-    UnknownEvent,
     VerdictReached,
 )
-from ledger.events.codec import from_table
-from ledger.projections.fold import in_order
 
-QUERY_KINDS: Final = (
-    "alert_acknowledged",
+KINDS: Final = (
     "alert_raised",
+    "asset_failed",
     "asset_lost",
     "check_evaluated",
     "run_finished",
     "smoke_tested",
     "verdict_reached",
 )
-"""The event kinds that can be a failure, or take one back."""
-
-START_KINDS: Final = ("asset_started",)
-"""The event kinds that tell which commit a run is of."""
+"""The event kinds that can be a failure."""
 
 _GRAVE: Final = frozenset({"error", "critical"})
 
 
-def failures_since(later: pa.Table, starts: pa.Table, commit: str, now: datetime) -> list[str]:
-    """Return a sentence for each failure in scope that was appended later, in the order they happened.
+def failures(entries: Iterable[RecordedEvent], commit: str, run_ids: Collection[str]) -> tuple[str, ...]:
+    """Return what failed, one sentence each, in the order of the events.
 
     Args:
-        later: Events of ``QUERY_KINDS`` that the checkpoint does not cover; left untouched.
-        starts: Events of ``START_KINDS`` of the whole ledger, or at least of the runs in ``later``; left untouched.
-        commit: The manifest's commit (hex).
-        now: Moment at which acknowledgements must still hold.
+        entries: What was appended since.
+        commit: The commit (hex).
+        run_ids: Runs of the jobs in scope on the commit.
     """
-    recorded = list(from_table(in_order(later)))
-    commits = _commits(starts)
-    acknowledged = {
-        entry.event.alert_id
-        for entry in recorded
-        if isinstance(entry.event, AlertAcknowledged) and entry.event.holds_at(now)
-    }
-    return [
-        f"{said} ({entry.stream}, position {entry.seq})"
-        for entry in recorded
-        for said in _failure(entry, acknowledged)
-        if _in_scope(entry.event, commits, commit)
-    ]
+    return tuple(filter(None, (_failure(entry, commit, run_ids) for entry in entries)))
 
 
-def _failure(entry: RecordedEvent, acknowledged: set[str]) -> Iterator[str]:
-    """Yield what failed, if anything did."""
-    match entry.event:
-        case CheckEvaluated(status="failed") as event if event.severity == "error" or event.blocking:
-            yield f"check {event.check} of {event.asset} failed"
-        case VerdictReached(outcome="FAIL") as event:
-            yield f"the gate said FAIL: {event.sentence}"
-        case AlertRaised() as event if event.severity in _GRAVE and event.alert_id not in acknowledged:
-            yield f"alert {event.alert_id} ({event.severity}): {event.message}"
-        case SmokeTested(status="failed") as event:
-            yield f"smoke case {event.case} failed"
-        case RunFinished() as event if event.status == "failed":
-            yield f"run {event.run_id} failed"
-        case AssetLost() as event:
-            yield f"{event.asset} of run {event.run_id} was lost"
-        case UnknownEvent() as event:
-            yield f"there is an event {event.kind} of version {event.kind_version} that this release cannot judge"
+def _failure(entry: RecordedEvent, commit: str, run_ids: Collection[str]) -> str | None:
+    event = entry.event
+    if isinstance(event, SmokeTested | VerdictReached):
+        said = _of_commit(event) if event.code_version == commit else None
+    else:
+        said = _of_run(event) if event.run_id in run_ids else None
+    return f"{said} ({entry.stream}#{entry.seq})" if said else None
 
 
-def _in_scope(event: Event, commits: Mapping[str, set[str | None]], commit: str) -> bool:
-    """Return whether an event may be about a commit."""
-    if isinstance(event, SmokeTested | VerdictReached) and event.code_version is not None:
-        return event.code_version == commit
-    known = commits.get(event.run_id or "", {None})
-    return commit in known or None in known
+def _of_commit(event: SmokeTested | VerdictReached) -> str | None:
+    if isinstance(event, SmokeTested):
+        return f"smoke case {event.case} failed" if event.status != "passed" else None
+    return "the gate said FAIL" if event.outcome == "FAIL" else None
 
 
-def _commits(starts: pa.Table) -> dict[str, set[str | None]]:
-    """Return the commits each run is of; ``None`` among them where an attempt did not know."""
-    found: dict[str, set[str | None]] = {}
-    for entry in from_table(starts):
-        if isinstance(entry.event, AssetStarted) and entry.event.run_id is not None:
-            found.setdefault(entry.event.run_id, set()).add(entry.event.code_version)
-    return found
+def _of_run(event: Event) -> str | None:
+    """Return what failed in a run, ``None`` where nothing did."""
+    said = None
+    if isinstance(event, CheckEvaluated) and event.blocking and event.status != "passed":
+        said = f"{event.check} of {event.asset} failed"
+    elif isinstance(event, AlertRaised) and event.severity in _GRAVE:
+        said = event.message
+    elif isinstance(event, AssetFailed | AssetLost):
+        said = f"{event.asset} did not end well"
+    elif isinstance(event, RunFinished) and event.status != "success":
+        said = f"run {event.run_id} ended with {event.status}"
+    return said

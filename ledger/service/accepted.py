@@ -63,6 +63,15 @@ class AcceptedBaselines:
         found = sorted(path for path in self.content if path.partition("/")[2] == name)
         return self._read(found[0]) if found else None
 
+    def assets(self) -> dict[str, str]:
+        """Return the asset of each file, by path.
+
+        Raises:
+            BaselineFormatError: A file is no baseline, or lies at the wrong place.
+            BaselineAlteredError: Its numbers were edited.
+        """
+        return {path: self._read(path).asset for path in sorted(self.content)}
+
     def rows(self, asset: str | None = None) -> pa.Table:
         """Return what is accepted, a row per metric, ordered by profile, asset, partition and metric.
 

@@ -5,6 +5,8 @@ Rules:
   Celery do; native code that never comes back to Python is not interrupted.
 - In other threads, and where somebody else uses the timer, nothing is interrupted; the duration alone tells then.
 - While somebody else works, for instance on what a generator yielded, the limit waits.
+- A library that calls Python back, as DuckDB does, wraps what was raised in an error of its own; the timeout is told
+  all the same, with that error as its cause.
 """
 
 import signal
@@ -33,17 +35,26 @@ def time_limit(limit_s: float, paused: Callable[[], bool] = lambda: False) -> It
         yield
         return
 
+    raised: list[AssetTimeoutError] = []
+
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         if paused():
             signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
             return
         message = f"it ran for longer than timeout_seconds ({limit_s:g} s) and was stopped"
-        raise AssetTimeoutError(message)
+        raised.append(AssetTimeoutError(message))
+        raise raised[-1]
 
     before = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, limit_s)
     try:
         yield
+    except AssetTimeoutError:
+        raise
+    except Exception as error:
+        if raised:
+            raise raised[-1] from error
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)

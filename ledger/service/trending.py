@@ -43,7 +43,16 @@ def trends(store: LedgerStore, asked: Asked, registry: MetricRegistry = BUILT_IN
     Raises:
         ConfigurationError: An asset, a metric or a job is not in the ledger.
     """
-    return store.consult(lambda view: _report(_looked(view, asked, registry), asked))
+    return store.consult(lambda view: trends_of(view, asked, registry))
+
+
+def trends_of(view: LedgerView, asked: Asked, registry: MetricRegistry = BUILT_IN) -> TrendReport:
+    """Return the same of a view.
+
+    Raises:
+        ConfigurationError: As ``trends``.
+    """
+    return _report(_looked(view, asked, registry), asked)
 
 
 def record_trends(store: LedgerStore, asked: Asked, registry: MetricRegistry = BUILT_IN) -> TrendReport:

@@ -1,14 +1,13 @@
-"""A ledger as it was at a checkpoint: only the appends that the checkpoint covers, or only those it does not.
+"""A view of a ledger as it was at a checkpoint: the appends that were sealed then, and nothing that came after.
 
 Rules:
-- An append is sealed only after the one before it in its stream, so of each stream a checkpoint covers a beginning: the
-  number of the last append says all of it.
-- The leaves must give the checkpoint's root; whoever asks for another past than the one that was sealed gets none.
-- Nothing is ever compacted in such a view, and it has no snapshots: those are of another moment.
+- Which appends these are is read from the leaf index, whose root is the checkpoint's; the events are those of the view.
+- Snapshots are of now, so none is used or kept: everything that is asked for is folded from the events.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from typing import Final
 
 import pyarrow as pa
@@ -16,52 +15,21 @@ import pyarrow.compute as pc
 
 from ledger.errors import IntegrityError
 from ledger.events.checkpoint import Checkpoint
-from ledger.events.merkle import root_of
 from ledger.events.schema import COLUMNS
-from ledger.store import leaves
 from ledger.store.medium import Medium
 from ledger.store.proof import all_leaves
 from ledger.store.protocol import EVERYTHING, Cursor, EventQuery, LedgerView, Part
 
-Covered = Mapping[str, int]
-"""Stream to the number of its last append that a checkpoint covers."""
-
-
-def covered(medium: Medium, origin: str, checkpoint: Checkpoint) -> Covered:
-    """Return what a checkpoint covers.
-
-    Raises:
-        IntegrityError: The ledger does not contain the checkpoint, or the leaf index is damaged.
-    """
-    table, newest = all_leaves(medium, origin)
-    first = table.slice(0, checkpoint.size)
-    rewritten = root_of(leaves.digests(first)).hex() != checkpoint.root
-    if checkpoint.origin != origin or checkpoint.size > newest.size or rewritten:
-        message = (
-            f"the ledger at {medium.uri} does not contain the checkpoint of {checkpoint.size} appends of"
-            f" {checkpoint.origin!r}: it was rewritten, or it is another ledger"
-        )
-        raise IntegrityError(message)
-    last = first.group_by("stream", use_threads=False).aggregate([("batch", "max")])
-    return dict(zip(last.column("stream").to_pylist(), last.column("batch_max").to_pylist(), strict=True))
+_PLACE: Final = ("stream", "batch")
 
 
 class AsOfView:
-    """The part of a view that a checkpoint covers, or the part it does not."""
+    """The events of the first so many appends."""
 
-    def __init__(self, view: LedgerView, covered: Covered, *, later: bool = False) -> None:
-        """Take a view and what is covered.
-
-        Args:
-            view: What is visible now.
-            covered: What ``covered`` returned.
-            later: See what was appended after the checkpoint instead of what it covers.
-        """
+    def __init__(self, view: LedgerView, leaves: pa.Table) -> None:
+        """Name what is seen; ``as_of`` makes one."""
         self._view: Final = view
-        self._streams: Final = pa.array(covered, pa.string())
-        self._last: Final = pa.array(covered.values(), pa.int32())
-        self._later: Final = later
-        self._size: Final = len(covered)
+        self._leaves: Final = leaves
 
     @property
     def uri(self) -> str:
@@ -70,45 +38,66 @@ class AsOfView:
 
     @property
     def compacted(self) -> Checkpoint | None:
-        """Always ``None``."""
+        """Nothing: what is compacted today is no measure of then."""
         return None
 
     @property
     def cursor(self) -> Cursor:
-        """The cursor of the whole view: nobody follows a past."""
+        """Where to follow the ledger from."""
         return self._view.cursor
 
     def read(self, query: EventQuery = EVERYTHING, part: Part = "all") -> pa.Table:
-        """Return the events of a query; all of them count as recent."""
+        """Return the events of a query; see ``LedgerView``."""
         wanted = list(query.columns or COLUMNS)
         if part == "compacted":
-            return self._view.read(query, "recent").slice(0, 0)
-        more = tuple(dict.fromkeys([*query.columns, "stream", "batch"])) if query.columns else ()
-        found = self._view.read(replace(query, columns=more))
-        return found.filter(self._mask(found)).select(wanted)
+            return self._view.read(replace(query, run_ids=("",)))
+        columns = tuple(dict.fromkeys([*wanted, *_PLACE])) if query.columns else ()
+        found = self._view.read(replace(query, columns=columns))
+        return found.filter(pc.is_in(_places(found), self._known)).select(wanted)
 
-    def _mask(self, events: pa.Table) -> pa.Array:
-        """Return which rows are seen."""
-        if not self._size:
-            return pa.array([self._later] * events.num_rows, pa.bool_())
-        places = pc.index_in(events.column("stream"), self._streams)
-        within = pc.fill_null(pc.less_equal(events.column("batch"), pc.take(self._last, places)), fill_value=False)
-        return pc.invert(within) if self._later else within
+    @cached_property
+    def _known(self) -> pa.Array:
+        return pa.array(_places(self._leaves).to_pylist(), pa.string())
 
     def names_in(self, column: str, part: Part = "all") -> frozenset[str]:
-        """Return the values a text column has, without null."""
-        values = self.read(EventQuery(columns=(column,)), part).column(column)
+        """Return the values of a text column; see ``LedgerView``."""
+        if part == "compacted":
+            return frozenset()
+        values = self.read(EventQuery(columns=(column,))).column(column)
         return frozenset(pc.unique(values).drop_null().to_pylist())
 
     def runs_since(self, checkpoint: Checkpoint | None) -> Iterator[frozenset[str]]:
-        """Yield nothing."""
+        """Yield nothing; see ``compacted``."""
         del checkpoint
         return iter(())
 
     def snapshot(self, table: str, code: str) -> tuple[Checkpoint, pa.Table] | None:
-        """Return nothing."""
+        """Return none; see ``LedgerView``."""
         del table, code
         return None
 
     def keep_snapshot(self, table: str, code: str, rows: pa.Table) -> None:
-        """Keep nothing."""
+        """Keep nothing; see ``LedgerView``."""
+
+
+def as_of(medium: Medium, view: LedgerView, checkpoint: Checkpoint) -> AsOfView:
+    """Return a view of the appends that a checkpoint covers.
+
+    Args:
+        medium: Where the ledger is.
+        view: What is visible of it now.
+        checkpoint: A checkpoint that the ledger contains.
+
+    Raises:
+        IntegrityError: The ledger has fewer appends.
+    """
+    leaves, _ = all_leaves(medium, checkpoint.origin)
+    if leaves.num_rows < checkpoint.size:
+        message = f"the ledger at {medium.uri} has {leaves.num_rows:,} sealed appends, fewer than {checkpoint.size:,}"
+        raise IntegrityError(message)
+    return AsOfView(view, leaves.slice(0, checkpoint.size))
+
+
+def _places(table: pa.Table) -> pa.ChunkedArray:
+    """Return stream and number of the append of each row as one text."""
+    return pc.binary_join_element_wise(table.column("stream"), table.column("batch").cast(pa.string()), "#")

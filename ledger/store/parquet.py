@@ -23,7 +23,8 @@ from ledger.events.batch import EventBatch
 from ledger.events.checkpoint import Checkpoint
 from ledger.events.proof import ConsistencyProof, InclusionProof
 from ledger.events.schema import FORMAT_VERSION, SCHEMA
-from ledger.store import asof, checkpoints, compact, loose, proof, records, scan, seal, verify
+from ledger.store import checkpoints, compact, loose, proof, records, scan, seal, verify
+from ledger.store.asof import as_of
 from ledger.store.filter import select
 from ledger.store.index import LeafIndex
 from ledger.store.medium import Medium
@@ -171,6 +172,10 @@ class ParquetStore:
         """
         return checkpoints.newest(self._medium, self.origin).checkpoint
 
+    def as_of(self, view: LedgerView, checkpoint: Checkpoint) -> LedgerView:
+        """Return a view of what was sealed at a checkpoint; see ``SealingStore``."""
+        return as_of(self._medium, view, checkpoint)
+
     def seal(self) -> Sealed:
         """Seal what is not sealed yet; see ``ledger.store.seal.seal``."""
         self.appended = 0
@@ -191,11 +196,6 @@ class ParquetStore:
     def prove_consistency(self, old: Checkpoint) -> ConsistencyProof:
         """Prove that the newest checkpoint contains an earlier one; see ``ledger.store.proof``."""
         return proof.prove_consistency(self._medium, self.origin, old)
-
-    def consult_at(self, checkpoint: Checkpoint, use: Callable[[LedgerView], Answer], *, later: bool = False) -> Answer:
-        """Return what a function makes of the ledger as it was at a checkpoint; see ``SealingStore``."""
-        covered = asof.covered(self._medium, self.origin, checkpoint)
-        return self.consult(lambda view: use(asof.AsOfView(view, covered, later=later)))
 
     def record(self) -> Record:
         """Return which segments stand for which appends."""

@@ -242,10 +242,6 @@ class SealingStore(LedgerStore, Protocol):
     """A store that can be sealed, so that any change to it shows, and compacted, so that it stays fast."""
 
     @property
-    def origin(self) -> str:
-        """Name of the ledger in its checkpoints."""
-
-    @property
     def appended(self) -> int:
         """How often this process appended since it last sealed."""
 
@@ -257,6 +253,13 @@ class SealingStore(LedgerStore, Protocol):
 
         Raises:
             IntegrityError: It is damaged.
+        """
+
+    def as_of(self, view: LedgerView, checkpoint: Checkpoint) -> LedgerView:
+        """Return a view of the appends that a checkpoint covers, as if nothing had come after.
+
+        Raises:
+            IntegrityError: The ledger has fewer appends.
         """
 
     def seal(self) -> Sealed:
@@ -302,17 +305,4 @@ class SealingStore(LedgerStore, Protocol):
 
         Raises:
             ConfigurationError: It does not, or the earlier one is of another ledger.
-        """
-
-    def consult_at(self, checkpoint: Checkpoint, use: Callable[[LedgerView], Answer], *, later: bool = False) -> Answer:
-        """Return what a function makes of the ledger as it was at a checkpoint.
-
-        Args:
-            checkpoint: The checkpoint, of this ledger.
-            use: The function; it sees nothing that was appended since.
-            later: Show the function only what was appended since instead.
-
-        Raises:
-            IntegrityError: The ledger does not contain the checkpoint.
-            VanishedError: A compaction overtook the view again and again.
         """

@@ -101,6 +101,22 @@ def test_the_limit_waits_while_somebody_else_works_and_leaves_no_timer_behind():
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
+def _call_back():
+    """Do as libraries do that call Python back: wrap what was raised there."""
+    try:
+        while True:
+            sum(range(1000))
+    except Exception as error:
+        message = f"callback failed: {error}"
+        raise OSError(message) from error
+
+
+def test_a_limit_that_falls_into_a_callback_of_a_library_is_told_as_what_it_is():
+    with pytest.raises(AssetTimeoutError) as caught, time_limit(0.05):
+        _call_back()
+    assert isinstance(caught.value.__cause__, OSError)
+
+
 def test_a_sensor_closes_a_run_and_says_what_was_blocked_once(ended, ledger, instance, tmp_path, monkeypatch):
     target = tmp_path / "told"
     monkeypatch.setenv("DAGSTER_LEDGER_NOTIFY_COMMANDS", json.dumps([f"sh -c 'cat >> {target}; echo >> {target}'"]))

@@ -16,10 +16,14 @@ PIPELINE = """
     from ledger.dagster import current_span, tracked
 
 
+    class Size(dg.Config):
+        rows: int = 1
+
+
     @dg.asset
     @tracked
-    def source() -> int:
-        current_span().rows(rows_out=100)
+    def source(config: Size) -> int:
+        current_span().rows(rows_out=config.rows)
         return 1
 
 
@@ -33,7 +37,7 @@ PIPELINE = """
 
     @dg.asset
     @tracked
-    def steady() -> int:
+    def steady(config: Size) -> int:
         time.sleep(0.3)
         return 3
 
@@ -42,13 +46,27 @@ PIPELINE = """
         assets=[source, slow, steady], jobs=[dg.define_asset_job("tiny", selection=["source", "slow", "steady"])]
     )
 """
-RUN = ("run", "-m", "pipeline", "-j", "tiny", "--executor", "in_process", "-q", "--format", "json")
+RUN = (
+    "run",
+    "-m",
+    "pipeline",
+    "-j",
+    "tiny",
+    "--executor",
+    "in_process",
+    "-q",
+    "--format",
+    "json",
+    "--run-config",
+    "size.yaml",
+)
 
 
 @pytest.mark.slow
 def test_a_pipeline_that_got_slower_is_told_and_confirmed(tmp_path, monkeypatch):
     (tmp_path / "pipeline.py").write_text(dedent(PIPELINE))
     (tmp_path / "seconds.txt").write_text("0.4")
+    (tmp_path / "size.yaml").write_text("ops: {source: {config: {rows: 100}}, steady: {config: {rows: 7}}}\n")
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "base.yaml").write_text("regression: {limits: {time: 0.3}}\n")
     monkeypatch.chdir(tmp_path)
@@ -64,13 +82,13 @@ def test_a_pipeline_that_got_slower_is_told_and_confirmed(tmp_path, monkeypatch)
     assert judged.returncode == 1, judged.stdout
     worst = json.loads(judged.stdout)["findings"][0]
     assert (worst["asset"], worst["metric"], worst["state"]) == ("slow", "duration_s", "regressed")
-    confirmed = program("confirm", "-m", "pipeline", "-n", "3", "--executor", "in_process", "-q", "--format", "json")
+    confirmed = program("confirm", "-m", "pipeline", "-n", "3", "-q", "--format", "json")
     assert confirmed.returncode == 1, confirmed.stderr
     found = json.loads(confirmed.stdout)
     assert [(one["asset"], one["metric"], one["state"]) for one in found["findings"]] == [
         ("slow", "duration_s", "regressed")
     ]
     fresh = json.loads(program("show", found["candidate"]["run_ids"][-1], "--format", "json").stdout)
-    assert sorted(row["asset"] for row in fresh["assets"]) == ["slow", "source"]
+    assert {row["asset"]: row["rows_out"] for row in fresh["assets"]} == {"slow": 100, "source": 100}
     again = json.loads(program("gate", "--last", "3", "--format", "json").stdout)
     assert again["candidate"]["run_ids"] == json.loads(judged.stdout)["candidate"]["run_ids"]

@@ -31,23 +31,30 @@ def report(part: str, options: list[str]) -> str:
 
 
 def main() -> None:
-    """Make the reports, show them, and put them where the page has its marks."""
+    """Make the reports, show each, and put it where the page has its marks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only show that everything works; nothing is written")
     parser.add_argument("--keep", help="directory in which the large ledger is kept for next time")
-    parser.add_argument("--part", action="append", choices=tuple(PARTS.values()), help="only these; nothing is written")
+    parser.add_argument("--part", action="append", choices=tuple(PARTS.values()), help="only these; the others stay")
     asked = parser.parse_args()
     chosen = asked.part or tuple(PARTS.values())
-    text = ""
     for title, part in PARTS.items():
         if part in chosen:
             options = ["--quick"] * asked.quick + (["--keep", asked.keep] if asked.keep and part == "replay" else [])
-            text += f"### {title}\n\n{report(part, options)}\n\n"
-    sys.stdout.write(text)
-    if not asked.quick and not asked.part:
-        page = DOCUMENT.read_text(encoding="utf-8")
-        before, after = page.split(BEGIN)[0], page.split(END)[1]
-        DOCUMENT.write_text(f"{before}{BEGIN}\n{text.rstrip()}\n{END}{after}", encoding="utf-8")
+            section = f"### {title}\n\n{report(part, options)}\n\n"
+            sys.stdout.write(section)
+            if not asked.quick:
+                DOCUMENT.write_text(replaced(DOCUMENT.read_text(encoding="utf-8"), title, section), encoding="utf-8")
+
+
+def replaced(page: str, title: str, section: str) -> str:
+    """Return the page with a section between its marks replaced, or put at the end where there was none."""
+    before, told = page.split(f"{BEGIN}\n")
+    told, after = told.split(END)
+    own, _, rest = told.partition(f"### {title}\n")
+    following = rest.find("\n### ")
+    rest = "" if following < 0 else rest[following + 1 :]
+    return f"{before}{BEGIN}\n{own.rstrip()}\n\n{section}{rest}".rstrip() + f"\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -17,12 +17,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from ledger.events.schema import SCHEMA
 from ledger.metrics import BUILT_IN, Metric
 from ledger.projections.histories import Series
 from ledger.service.baseline_words import parse_baseline
@@ -38,12 +41,13 @@ from ledger.settings import RegressionSettings
 from ledger.stats import assess, change_points_of_family
 from ledger.store import open_store
 from tests.benchmarks.store import machine
-from tests.benchmarks.store.history import METRICS
-from tests.benchmarks.store.ledgers import Shelf
+from tests.benchmarks.store.history import ASSETS, METRICS, history, made, runs_for
+from tests.benchmarks.store.ledgers import build
 
 TREND_GOAL_S, GATE_GOAL_S = 5.0, 2.0
 SERIES, POINTS = 1_000, 500
 COMPARISONS, BASELINE, CANDIDATES = 300, 20, 10
+MORE_ASSETS = 7
 EVERYTHING = {
     name: Metric(name, unit, "lower_is_better", "time", "For the benchmark.") for name, unit in METRICS.items()
 }
@@ -130,6 +134,32 @@ def all_trends(series: list[Series]) -> str:
     return f"{sum(len(told(look).changes) for look in looks):,} changes"
 
 
+def wide_history(events: int) -> Iterator[pa.Table]:
+    """Yield a history whose newest runs, those that are gated, have assets enough for ``COMPARISONS`` comparisons."""
+    yield from history(events)
+    newest = made(runs_for(events), BASELINE + CANDIDATES)
+    yield newest
+    asset = newest.column("asset")
+    more = newest.filter(pc.fill_null(pc.is_in(asset, pa.array(ASSETS[:MORE_ASSETS])), fill_value=False))
+    for name, renamed in (
+        ("asset", pc.binary_join_element_wise("more", more.column("asset"), "_")),
+        ("stream", pc.replace_substring(more.column("stream"), "asset/", "asset/more_", max_replacements=1)),
+    ):
+        place = more.column_names.index(name)
+        more = more.set_column(place, SCHEMA.field(name), renamed.cast(SCHEMA.field(name).type))
+    yield more
+
+
+def ledger_of(directory: Path, events: int) -> Path:
+    """Return a ledger of a wide history, made where it was not made before."""
+    place = directory / f"wide-{events}"
+    if not place.exists():
+        sys.stderr.write(f"making a compacted ledger of {events:,} events ...\n")
+        build(unfinished := directory / f"unfinished-{events}", wide_history(events))
+        unfinished.rename(place)
+    return place
+
+
 def gate(place: Path) -> str:
     """Gate the newest runs against those before them."""
     question = Question(
@@ -212,13 +242,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="only show that everything works")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-replay-", dir=chosen.keep) as directory:
-        shelf = Shelf(chosen.keep or Path(directory), lambda text: sys.stderr.write(f"{text}\n") and None)
         events = 20_000 if chosen.quick else chosen.events
         places = {}
         for size in (10_000, events):
-            shelf.compacted(size)
+            kept = ledger_of(chosen.keep or Path(directory), size)
             places[size] = Path(directory) / f"ledger-{size}"
-            shutil.copytree(shelf.directory / f"compacted-{size}", places[size], copy_function=os.link)
+            shutil.copytree(kept, places[size], copy_function=os.link)
         warming = timed(
             "snapshot, made once", None, 1, lambda: open_store(str(places[events])).consult(standing) and None
         )

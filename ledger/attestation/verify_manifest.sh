@@ -1,0 +1,244 @@
+#!/bin/sh
+# Verifies a readiness manifest without dagster-ledger: with git, ssh-keygen, jq, and sha256sum.
+#
+#   verify_manifest.sh [-e ENVIRONMENT] [-r PROTECTED_REF] [-a ARTIFACT]... [-c CHECKPOINT_FILE] [MANIFEST]
+#
+# Run it in the repository, at the commit that is to be deployed. It makes sure of everything that needs no content of
+# the ledger: envelope, spelling, trust root, signatures, approvals, artefacts, commit, environment, time, policy,
+# checklist, baselines, and with -c that the manifest stands on that checkpoint. `dagster-ledger manifest verify` also
+# verifies the ledger itself, and with --replay judges the checklist again.
+#
+# Exit codes: 0 it holds, 4 it is refused (the reason code is the first word after "refused"), 2 wrong usage.
+# Raw Ed25519 signatures are passed over: approvals are the SSH signatures.
+set -u
+LC_ALL=C
+export LC_ALL
+for name in $(env | sed -n 's/^\(GIT_[A-Za-z0-9_]*\)=.*/\1/p'); do unset "$name"; done
+GIT_GRAFT_FILE=/dev/null
+export GIT_GRAFT_FILE
+
+NAMESPACE=dagster-ledger-manifest@v1
+PAYLOAD_TYPE=application/vnd.in-toto+json
+PREDICATE=urn:dagster-ledger:readiness:v1
+LARGEST=4194304
+SKEW=60
+
+environment=prod ref='' checkpoint=''
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+: > "$work/artifacts"
+
+refuse() { printf 'refused (%s): %s\n' "$1" "$2" >&2; exit 4; }
+usage() { printf '%s\n' "$1" >&2; exit 2; }
+git_() { git --no-optional-locks --no-replace-objects -c core.fsmonitor=false -c advice.graftFileDeprecated=false "$@"; }
+sha256() { sha256sum "$1" | cut -d ' ' -f 1; }
+named() { git_ rev-parse --verify --quiet --end-of-options "$1^{commit}"; }
+
+while getopts e:r:a:c: option; do
+  case $option in
+    e) environment=$OPTARG ;;
+    r) ref=$OPTARG ;;
+    a) [ -r "$OPTARG" ] || usage "cannot read the artefact $OPTARG"
+       sha256 "$OPTARG" >> "$work/artifacts" ;;
+    c) checkpoint=$OPTARG ;;
+    *) usage 'usage: verify_manifest.sh [-e ENVIRONMENT] [-r REF] [-a ARTIFACT]... [-c CHECKPOINT] [MANIFEST]' ;;
+  esac
+done
+shift $((OPTIND - 1))
+manifest=${1:-readiness-manifest.json}
+for tool in git ssh-keygen jq sha256sum base64; do command -v $tool > /dev/null || usage "$tool is not installed"; done
+
+# --- The file ---------------------------------------------------------------------------------------------------------
+[ -r "$manifest" ] && [ -f "$manifest" ] || refuse manifest_missing "there is no manifest at $manifest"
+[ "$(wc -c < "$manifest")" -le $LARGEST ] || refuse too_large "$manifest is larger than any manifest"
+# Keys twice, and anything after the document, are seen in the stream of a parser that keeps every member.
+jq -n '[inputs] | length' "$manifest" > "$work/documents" 2> /dev/null || refuse not_an_envelope "$manifest is no JSON"
+[ "$(cat "$work/documents")" = 1 ] || refuse trailing_data "$manifest holds more than one JSON document"
+twice() { jq -c --stream 'select(length == 2) | .[0]' "$1" | sort | uniq -d | head -n 1; }
+[ -z "$(twice "$manifest")" ] || refuse duplicate_key "$manifest has a key twice in one object"
+jq -e 'type == "object" and (keys == ["payload", "payloadType", "signatures"])
+  and (.payload | type == "string") and (.payloadType | type == "string") and (.signatures | type == "array")' \
+  "$manifest" > /dev/null || refuse not_an_envelope "$manifest is no DSSE envelope"
+[ "$(jq -r .payloadType "$manifest")" = $PAYLOAD_TYPE ] || refuse payload_type "the payload is of another type"
+jq -e '.signatures | length > 0' "$manifest" > /dev/null || refuse unsigned "$manifest is not signed"
+jq -e '.signatures | length <= 64 and all(type == "object" and (keys == ["keyid", "sig"])
+  and (.keyid | type == "string") and (.sig | type == "string")) and (map(.keyid) | unique | length) == length' \
+  "$manifest" > /dev/null || refuse not_an_envelope "a signature has another shape, or a key id comes twice"
+jq -r '.payload, .signatures[].sig' "$manifest" > "$work/texts"
+jq -e '[.payload, .signatures[].sig] | all(test("^[A-Za-z0-9+/]+={0,2}$") and (length % 4 == 0))' "$manifest" \
+  > /dev/null || refuse base64 "base64 is not in its standard spelling"
+while read -r text; do
+  printf %s "$text" | base64 -d 2> /dev/null | base64 -w 0 > "$work/again"
+  [ "$(cat "$work/again")" = "$text" ] || refuse base64 "base64 is not in its one spelling"
+done < "$work/texts"
+jq -j .payload "$manifest" | base64 -d > "$work/payload"
+
+# --- Trust ------------------------------------------------------------------------------------------------------------
+ref=${ref:-${DAGSTER_LEDGER_PROTECTED_REF:-}}
+case $ref in
+  refs/*) candidates=$ref ;;
+  '') if [ -n "$(git_ remote)" ]; then
+        candidates='refs/remotes/origin/HEAD refs/remotes/origin/main refs/remotes/origin/master'
+      else
+        candidates='refs/heads/main refs/heads/master'
+      fi ;;
+  *) candidates="refs/remotes/$ref refs/heads/$ref" ;;
+esac
+trust=''
+for candidate in $candidates; do
+  trust=$(named "$candidate") && break
+done
+[ -n "$trust" ] || usage "there is no protected ref ($candidates)"
+prefix=$(git_ rev-parse --show-prefix)
+trusted_file() { git_ cat-file blob "$trust:${prefix}config/trust/$1" 2> /dev/null; }
+trusted_file allowed_signers > "$work/signers" || refuse no_trust_root "the protected ref has no allowed_signers"
+trusted_file policy.json > "$work/policy" || refuse no_trust_root "the protected ref has no policy.json"
+trusted_file revoked_keys > "$work/revoked" || : > "$work/revoked"
+jq -e --arg environment "$environment" '.environments[$environment]' "$work/policy" > "$work/demanded" ||
+  refuse environment "the policy has no environment $environment"
+# Each key on a line of its own: principal, namespaces, from, until, type, key, fingerprint.
+: > "$work/keys"
+grep -v -e '^[[:space:]]*#' -e '^[[:space:]]*$' "$work/signers" > "$work/lines" || :
+while read -r principal rest; do
+  options='' key=$rest
+  case $rest in ssh-*|sk-*|ecdsa-*) ;; *) options=${rest%% *} key=${rest#* } ;; esac
+  option() { printf '%s\n' "$options" | sed -n "s/.*$1=\"\([^\"]*\)\".*/\1/p"; }
+  kind=${key%% *} blob=${key#* } blob=${blob%% *}
+  print=$(printf '%s %s\n' "$kind" "$blob" | ssh-keygen -l -f - 2> /dev/null | cut -d ' ' -f 2)
+  [ -n "$print" ] || refuse trust_root "allowed_signers has a line that holds no key"
+  printf '%s|%s|%s|%s|%s|%s|%s\n' "$principal" "$(option namespaces)" "$(option valid-after)" \
+    "$(option valid-before)" "$kind" "$blob" "$print" >> "$work/keys"
+done < "$work/lines"
+grep -v -e '^[[:space:]]*#' -e '^[[:space:]]*$' "$work/revoked" > "$work/lines" || :
+: > "$work/gone"
+while read -r kind rest; do
+  case $kind in
+    SHA256:*) printf '%s\n' "$kind" ;;
+    *) printf '%s %s\n' "$kind" "${rest%% *}" | ssh-keygen -l -f - | cut -d ' ' -f 2 ;;
+  esac >> "$work/gone"
+done < "$work/lines"
+
+# What is signed: the pre-authentication encoding of DSSE.
+{ printf 'DSSEv1 %d %s %d ' ${#PAYLOAD_TYPE} $PAYLOAD_TYPE "$(wc -c < "$work/payload")"; cat "$work/payload"; } \
+  > "$work/signed"
+now=$(date -u +%Y%m%d%H%M%S)
+digits() { printf '%s00000000000000' "${1%Z}" | cut -c 1-14; }
+: > "$work/approved"
+jq -r '.signatures[] | select(.keyid | startswith("ssh:") | not) | .keyid' "$manifest" > "$work/raw"
+jq -r '.signatures[] | select(.keyid | startswith("ssh:")) | [.keyid[4:], .sig] | @tsv' "$manifest" > "$work/ssh"
+known() {
+  grep -q -x -F -e "$1" "$work/gone" && refuse revoked_key "a signature is by the revoked key $1"
+  line=$(awk -F '|' -v name="$1" '$7 == name' "$work/keys")
+  [ -n "$line" ] || refuse unknown_key "a signature is by the key $1, which the protected ref does not name"
+  principal=$(printf %s "$line" | cut -d '|' -f 1) spaces=$(printf %s "$line" | cut -d '|' -f 2)
+  after=$(printf %s "$line" | cut -d '|' -f 3) before=$(printf %s "$line" | cut -d '|' -f 4)
+  kind=$(printf %s "$line" | cut -d '|' -f 5) blob=$(printf %s "$line" | cut -d '|' -f 6)
+  case ",$spaces," in *",$NAMESPACE,"*) ;; *) refuse namespace "a key of $principal is not for $NAMESPACE" ;; esac
+  [ -z "$after" ] || [ "$now" -ge "$(digits "$after")" ] || refuse expired_key "a key of $principal is not valid yet"
+  [ -z "$before" ] || [ "$now" -lt "$(digits "$before")" ] || refuse expired_key "a key of $principal has ended"
+}
+tab=$(printf '\t')
+while IFS=$tab read -r name sig; do
+  known "$name"
+  printf '%s' "$sig" | base64 -d > "$work/binary"
+  { echo '-----BEGIN SSH SIGNATURE-----'; printf '%s\n' "$sig" | fold -w 70; echo '-----END SSH SIGNATURE-----'; } \
+    > "$work/signature"
+  # The namespace follows the key in the signature; one for another purpose is told as such.
+  length=$(od -An -tu1 -j 10 -N 4 "$work/binary" | awk '{ print (($1 * 256 + $2) * 256 + $3) * 256 + $4 }')
+  size=$(od -An -tu1 -j $((14 + ${length:-0})) -N 4 "$work/binary" 2> /dev/null |
+    awk '{ print (($1 * 256 + $2) * 256 + $3) * 256 + $4 }')
+  if [ "${size:-0}" -gt 0 ] && [ "${size:-0}" -lt 200 ]; then
+    space=$(dd if="$work/binary" bs=1 skip=$((18 + length)) count="$size" 2> /dev/null)
+    [ "$(head -c 6 "$work/binary")" != SSHSIG ] || [ "$space" = $NAMESPACE ] ||
+      refuse namespace "a signature was made for another purpose"
+  fi
+  printf '%s namespaces="%s" %s %s\n' "$principal" $NAMESPACE "$kind" "$blob" > "$work/signer"
+  ssh-keygen -Y verify -f "$work/signer" -I "$principal" -n $NAMESPACE -s "$work/signature" < "$work/signed" \
+    > /dev/null 2>&1 || refuse bad_signature "a signature in the name of $principal does not fit the payload"
+  printf '%s\n' "$principal" >> "$work/approved"
+done < "$work/ssh"
+while read -r name; do
+  known "$name"
+  cut -f 1 "$work/ssh" | grep -q -x -F -e "$name" ||
+    refuse bad_signature "a raw signature of $principal comes without the SSH signature"
+done < "$work/raw"
+# Each person meets one approval; all ways to give them out are tried.
+sort -u "$work/approved" | jq -R . | jq -s . > "$work/people"
+jq -e --slurpfile people "$work/people" --slurpfile policy "$work/policy" '
+  def met($slots; $left):
+    if $slots == [] then true
+    else any($left[]; . as $one | ((($policy[0].principals[$one].roles) // []) | index($slots[0])) != null
+      and met($slots[1:]; $left - [$one])) end;
+  [.approvals | to_entries[] | .key as $role | range(.value) | $role] as $slots | met($slots; $people[0])' \
+  "$work/demanded" > /dev/null || refuse threshold "too few people have approved"
+
+# --- What it is about -------------------------------------------------------------------------------------------------
+jq -n '[inputs] | length' "$work/payload" > "$work/documents" 2> /dev/null || refuse not_canonical "the payload is no JSON"
+[ "$(cat "$work/documents")" = 1 ] || refuse trailing_data "the payload holds more than one JSON document"
+[ -z "$(twice "$work/payload")" ] || refuse duplicate_key "the payload has a key twice in one object"
+jq -c -S -j . "$work/payload" > "$work/canonical"
+cmp -s "$work/payload" "$work/canonical" || refuse not_canonical "the payload is not in its one spelling"
+said() { jq -r "$1" "$work/payload"; }
+jq -e '._type == "https://in-toto.io/Statement/v1" and keys == ["_type", "predicate", "predicateType", "subject"]' \
+  "$work/payload" > /dev/null || refuse statement "the payload is no in-toto statement"
+[ "$(said .predicateType)" = $PREDICATE ] || refuse predicate_type "the statement is of another kind"
+jq -e '.predicate | type == "object" and keys == ["baselines", "checklist", "commit", "environment", "expires",
+  "inputAttestations", "ledger", "policy", "previous", "resourceUri", "timeVerified", "verificationResult", "verifier"]
+  and (.checklist | type == "array") and (.baselines | type == "object") and (.ledger | type == "object")
+  and .inputAttestations == [] and .resourceUri == "git:" + .commit
+  and (.timeVerified | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))
+  and (.expires | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))' "$work/payload" > /dev/null 2>&1 ||
+  refuse statement "the predicate is not of the form of a readiness statement"
+jq -e '.subject | type == "array" and length > 0 and all(keys == ["digest", "name"] and (.digest | keys == ["sha256"]))
+  and (map(.name) | unique | length) == length' "$work/payload" > /dev/null 2>&1 ||
+  refuse statement "the subjects are not of the form of a readiness statement"
+commit=$(named HEAD) || usage 'no commit is checked out'
+[ -s "$work/artifacts" ] || git_ archive --format=tar "$commit" | sha256sum | cut -d ' ' -f 1 > "$work/artifacts"
+[ "$(said '.subject[].digest.sha256' | sort)" = "$(sort "$work/artifacts")" ] ||
+  refuse subjects "it is about other artefacts"
+[ "$(said .predicate.commit)" = "$commit" ] || refuse commit "it is about another commit than $commit"
+[ "$(said .predicate.environment)" = "$environment" ] || refuse environment "it is not for $environment"
+jq -e --argjson skew $SKEW '(.predicate.timeVerified | fromdate) <= now + $skew' "$work/payload" > /dev/null ||
+  refuse from_the_future "it was judged at a time that has not come yet"
+jq -e '(.predicate.expires | fromdate) > now' "$work/payload" > /dev/null || refuse expired "it has expired"
+jq -e --argjson longest "$(jq .max_age_s "$work/demanded")" \
+  '(.predicate.expires | fromdate) - (.predicate.timeVerified | fromdate) <= $longest' "$work/payload" > /dev/null ||
+  refuse validity "it would be valid for longer than the policy allows"
+[ "$(said .predicate.policy.digest.sha256)" = "$(sha256 "$work/policy")" ] ||
+  refuse policy "it was judged by another policy"
+
+# --- What it says -----------------------------------------------------------------------------------------------------
+[ "$(said .predicate.verificationResult)" = PASSED ] || refuse failed "it says that the commit is not ready"
+jq -e '.predicate.checklist | (map(.name) | unique | length) == length' "$work/payload" > /dev/null ||
+  refuse items "it tells an item twice"
+jq -e --slurpfile demanded "$work/demanded" \
+  '($demanded[0].required_items - [.predicate.checklist[].name]) == []' "$work/payload" > /dev/null ||
+  refuse items "it does not tell a required item"
+jq -e --slurpfile demanded "$work/demanded" '[.predicate.checklist[] | . as $item
+  | ($demanded[0].required_items | index($item.name) != null) as $required
+  | if $required then $item.critical == true and $item.holds == true else $item.critical != true or $item.holds == true end]
+  | all' "$work/payload" > /dev/null || refuse critical_item "a critical item does not hold"
+
+# --- What it rests on -------------------------------------------------------------------------------------------------
+[ -z "$(git_ status --porcelain --untracked-files=no)" ] || refuse dirty "files differ from the commit"
+jq -e '.predicate.baselines | keys | all((startswith("/") | not) and (contains("\\") | not)
+  and (split("/") | all(. != "" and . != "." and . != "..")))' "$work/payload" > /dev/null ||
+  refuse baseline_path "a baseline is named that lies elsewhere"
+git_ ls-tree -r "$commit" -- baselines/ | awk '$1 ~ /^100/' | sed 's/^[^ ]* blob \([0-9a-f]*\)\t/\1 /' > "$work/tree"
+while read -r blob path; do
+  case ${path#baselines/} in */*/*) continue ;; */*.json) ;; *) continue ;; esac
+  digest=$(git_ cat-file blob "$blob" | sha256sum | cut -d ' ' -f 1)
+  printf '%s %s\n' "$digest" "${path#baselines/}"
+  [ ! -L "$path" ] && [ "$(sha256 "$path" 2> /dev/null)" = "$digest" ] || printf '%s\n' "$path" >> "$work/altered"
+done < "$work/tree" | sort > "$work/committed"
+said '.predicate.baselines | to_entries[] | .value + " " + .key' | sort > "$work/told"
+cmp -s "$work/committed" "$work/told" || refuse baselines "the baselines are not those of the commit"
+[ ! -s "$work/altered" ] || refuse dirty "a baseline of the work tree is not that of the commit"
+if [ -n "$checkpoint" ]; then
+  { said .predicate.ledger.origin; said .predicate.ledger.size
+    said .predicate.ledger.root | tr 'a-f' 'A-F' | basenc --base16 -d | base64; } > "$work/stood"
+  head -n 3 "$checkpoint" | cmp -s - "$work/stood" ||
+    refuse checkpoint "it stands on another checkpoint of the ledger"
+fi
+printf 'commit %s may be deployed to %s until %s; approved by %s\n' "$commit" "$environment" \
+  "$(said .predicate.expires)" "$(sort -u "$work/approved" | paste -s -d ' ' -)"

@@ -1,0 +1,79 @@
+"""Finds the trust root: in git, at the protected ref, and nowhere else.
+
+Rules:
+- The protected ref comes from whoever verifies: a flag, a variable, or the default branch of ``origin``. It never comes
+  from the project's files, which a pull request may change, and the trust root never from the work tree.
+- A ref is taken by its full name, so that a tag or a branch of the same short name cannot take its place.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ledger import git
+from ledger.errors import ConfigurationError
+from ledger.trust.refusal import RefusedError
+from ledger.trust.root import DIRECTORY, TrustRoot, parse_root
+
+VARIABLE: Final = "DAGSTER_LEDGER_PROTECTED_REF"
+_REMOTE_DEFAULTS: Final = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master")
+_LOCAL_DEFAULTS: Final = ("refs/heads/main", "refs/heads/master")
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """A trust root, and the ref and commit it was read at."""
+
+    root: TrustRoot
+    ref: str
+    commit: str
+
+
+def protected_ref(project: Path, asked: str | None = None) -> str:
+    """Return the full name of the protected ref.
+
+    Args:
+        project: Directory of the project.
+        asked: What a person named: a full name, or a branch (``main``, ``origin/main``); the variable when ``None``,
+            and where that is not set the default branch of ``origin``, or of a repository without any remote its own.
+
+    Raises:
+        ConfigurationError: There is no such ref.
+    """
+    named = asked or os.environ.get(VARIABLE)
+    if named:
+        candidates: tuple[str, ...] = (
+            (named,) if named.startswith("refs/") else (f"refs/remotes/{named}", f"refs/heads/{named}")
+        )
+    else:
+        candidates = _REMOTE_DEFAULTS if git.has_remotes(project) else _LOCAL_DEFAULTS
+    for name in candidates:
+        if git.commit_of(project, name) is not None:
+            return name
+    wanted = named or "the default branch of origin" if named or git.has_remotes(project) else "a branch main"
+    message = (
+        f"there is no protected ref ({wanted}) in the repository at {project}; name one with --protected-ref, or in"
+        f" {VARIABLE}"
+    )
+    raise ConfigurationError(message)
+
+
+def trusted(project: Path, asked: str | None = None) -> Trusted:
+    """Return the trust root at the protected ref.
+
+    Args:
+        project: Directory of the project.
+        asked: The protected ref; see ``protected_ref``.
+
+    Raises:
+        ConfigurationError: There is no such ref.
+        RefusedError: ``no_trust_root`` or ``trust_root``.
+    """
+    ref = protected_ref(project, asked)
+    commit = git.commit_of(project, ref)
+    files = git.files_at(project, commit, DIRECTORY) if commit else None
+    if commit is None or files is None:
+        message = f"git cannot read {DIRECTORY} of {ref} in {project}; fetch the ref"
+        raise RefusedError(message, "no_trust_root")
+    return Trusted(parse_root(files, f"{ref}:{DIRECTORY}"), ref, commit)
