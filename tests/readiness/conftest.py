@@ -1,5 +1,8 @@
 """One ready site per session, copied for the tests that change something."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from tests.readiness.site import Site, approved, made
@@ -29,3 +32,16 @@ def site(ready_site, tmp_path) -> Site:
 def own(signed_site, tmp_path) -> Site:
     """A copy of the signed site, to be changed."""
     return signed_site.copy(tmp_path / "own")
+
+
+@pytest.fixture
+def golden(request) -> Callable[[str, str], None]:
+    """Hold a text against the one that is kept under this name."""
+
+    def hold(name: str, text: str) -> None:
+        kept = Path(__file__).parents[1] / "golden" / name
+        if request.config.getoption("--update-golden"):
+            kept.write_text(text, encoding="utf-8")
+        assert text == kept.read_text(encoding="utf-8"), "write it anew with --update-golden"
+
+    return hold

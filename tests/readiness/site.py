@@ -76,10 +76,10 @@ class Site:
         )  # fmt: skip
         self.record(f"check-{run_id}-{value}-{threshold}", event, hours=hours + 0.5)
 
-    def smoke(self, commit: str, *, status: str = "passed", dirty: bool = False, cases=CASES, tag: str = "") -> None:
+    def smoke(self, commit: str, *, status: str = "passed", dirty: bool = False, cases=CASES, hours=40.0) -> None:
         for case in cases:
             event = SmokeTested(case=case, status=status, code_version=commit, code_dirty=dirty, details={})
-            self.record(f"smoke-{case}-{commit}-{status}-{dirty}{tag}", event)
+            self.record(f"smoke-{case}-{commit}-{status}-{dirty}", event, hours=hours)
 
     def alert(self, run_id: str, severity: str = "error", alert_id: str = "alarm") -> None:
         event = AlertRaised(run_id=run_id, asset="matched", alert_id=alert_id, severity=severity, message="it is bad")
@@ -88,6 +88,10 @@ class Site:
     def commit_all(self, message: str) -> str:
         git(self.project, "add", "-A")
         git(self.project, "commit", "-q", "-m", message)
+        return self.commit
+
+    def commit_all_empty(self) -> str:
+        git(self.project, "commit", "-q", "--allow-empty", "-m", "nothing")
         return self.commit
 
     def publish(self) -> None:

@@ -244,6 +244,7 @@ def protect(site: Site, change: Callable[[Path], None]) -> None:
     git(site.project, "fetch", "-q", "origin")
 
 
+@pytest.mark.slow
 def test_a_revoked_and_an_ended_key_count_for_nothing(own):
     path = own.place / "manifest.json"
     known = json.loads(said(own.project, "keys", "list", "--format", "json")[1])
@@ -252,6 +253,7 @@ def test_a_revoked_and_an_ended_key_count_for_nothing(own):
     assert both_refuse(own, path) == "revoked_key"
 
 
+@pytest.mark.slow
 def test_a_key_that_has_ended_is_refused(own):
     def end(trust: Path) -> None:
         lines = (trust / "allowed_signers").read_text().splitlines()
@@ -262,6 +264,7 @@ def test_a_key_that_has_ended_is_refused(own):
     assert both_refuse(own, own.place / "manifest.json") == "expired_key"
 
 
+@pytest.mark.slow
 def test_one_person_with_two_keys_is_one_person(own):
     second = make_key(own.place / "keys" / "alice2")
     line = " ".join(second.with_name("alice2.pub").read_text().split()[:2])
@@ -275,6 +278,7 @@ def test_one_person_with_two_keys_is_one_person(own):
     assert both_refuse(own, path) == "threshold"
 
 
+@pytest.mark.slow
 def test_a_pull_request_that_adds_its_own_key_changes_nothing(own):
     make_key(own.key(EVE))
     words = (
@@ -307,6 +311,7 @@ def test_a_pull_request_that_loosens_the_policy_changes_nothing(own):
     assert "smoke_tests" in checked["blockers"]
 
 
+@pytest.mark.slow
 def test_changed_files_are_refused(own):
     path = own.place / "manifest.json"
     base = own.project / "config" / "base.yaml"
@@ -319,6 +324,7 @@ def test_changed_files_are_refused(own):
     assert both_refuse(own, path) == "dirty"
 
 
+@pytest.mark.slow
 def test_a_baseline_that_is_a_link_is_refused(own):
     baseline = next((own.project / "baselines").glob("*/*.json"))
     kept = own.place / "kept.json"
@@ -329,6 +335,7 @@ def test_a_baseline_that_is_a_link_is_refused(own):
     assert shell(own, own.place / "manifest.json") == (4, "dirty")
 
 
+@pytest.mark.slow
 def test_replaced_objects_grafts_and_variables_of_git_fool_nobody(own, monkeypatch, tmp_path):
     path = own.place / "manifest.json"
     tree = git(own.project, "mktree", "--missing")
@@ -341,6 +348,7 @@ def test_replaced_objects_grafts_and_variables_of_git_fool_nobody(own, monkeypat
     assert shell(own, path)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_tag_cannot_stand_in_for_the_protected_ref(own):
     make_key(own.key(EVE))
     said(own.project, "keys", "init", "--principal", EVE, "--role", ROLES[ALICE], "--key", str(own.key(EVE)))
@@ -398,6 +406,7 @@ def test_a_failure_since_is_refused_and_other_growth_is_not(own):
     assert refused(own, path) == "growth"
 
 
+@pytest.mark.slow
 def test_the_next_manifest_continues_from_the_accepted_one(own):
     first = envelope_of(own)
     path = own.place / "next.json"
@@ -418,6 +427,7 @@ def path_without_previous(path: Path) -> bytes:
     return rfc8785.dumps(document)
 
 
+@pytest.mark.slow
 def test_artefacts_are_what_is_deployed(site):
     wheel = site.place / "app.whl"
     wheel.write_bytes(b"one")
@@ -430,6 +440,7 @@ def test_artefacts_are_what_is_deployed(site):
     assert shell(site, path, "-a", str(wheel)) == (4, "subjects")
 
 
+@pytest.mark.slow
 def test_a_command_is_run_only_behind_a_manifest_that_holds(own):
     done = own.place / "deployed"
     guard = ("readiness", "guard", "--manifest", str(own.place / "manifest.json"))
