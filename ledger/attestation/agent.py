@@ -25,6 +25,8 @@ ED25519: Final = "ssh-ed25519"
 _SIGN_REQUEST: Final = b"\x0d"
 _SIGN_RESPONSE: Final = 14
 _ASK_S: Final = 120.0
+_LIFETIME_S: Final = "600"
+"""Should this process be killed, what it gave to an agent that stays behind ends by itself."""
 _SIGNATURE_BYTES: Final = 64
 
 
@@ -54,7 +56,7 @@ def agent_with(key: Path) -> Iterator[dict[str, str]]:
     environment = os.environ | found
     try:
         added = subprocess.run(  # noqa: S603 - fixed program, no shell
-            ["ssh-add", "-q", str(key)],  # noqa: S607 - ssh is where the user has it
+            ["ssh-add", "-q", "-t", _LIFETIME_S, "--", str(key)],  # noqa: S607 - ssh is where the user has it
             env=environment,
             stderr=subprocess.PIPE,
             text=True,
