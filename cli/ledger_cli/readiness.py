@@ -33,9 +33,8 @@ def judged(environment: str, commit: str | None, protected_ref: str | None, ledg
     """Return the checklist of a commit, judged now."""
     from datetime import UTC, datetime
 
-    from ledger.service.manifests import judge_commit
-
     from ledger.service.locate import project_directory
+    from ledger.service.manifests import judge_commit
     from ledger_cli.sealing import open_sealing
 
     store = open_sealing(ledger_uri)
