@@ -2,9 +2,11 @@
 
 Rules:
 - Facts are what was seen, not what it means; ``None`` and empty mean that nothing was seen.
+- What could not be found out is told in ``lacking``, with why: an item that needs it does not hold.
 - Everything is ordered, so that the same ledger gives the same facts, byte for byte.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,6 +35,7 @@ class CheckFact:
         threshold: The limit it was held against in the run.
         required: The limit that the commit's own configuration sets, whatever the run was told.
         event: Its event.
+        grave: Whether a failure of it is an error, be it one that stops something or not.
     """
 
     asset: str
@@ -44,6 +47,12 @@ class CheckFact:
     threshold: float | None
     required: float | None
     event: str
+    grave: bool = False
+
+    @property
+    def stops(self) -> bool:
+        """Return whether a failure of it is one that nothing may be deployed with."""
+        return self.blocking or (self.grave and not self.passed)
 
     @property
     def holds(self) -> bool:
@@ -64,6 +73,7 @@ class RunFact:
         made: Assets that it made.
         checks: Its quality checks.
         configuration: Digest of the configuration that it recorded, ``None`` where it recorded none.
+        configuration_event: The event that says so.
         overrides: Settings that neither a file nor a default gave: name, value and source.
         lost: Assets whose process was killed.
     """
@@ -77,6 +87,7 @@ class RunFact:
     configuration: str | None = None
     overrides: tuple[tuple[str, str, str], ...] = ()
     lost: tuple[str, ...] = ()
+    configuration_event: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,10 @@ class GateFact:
         run_ids: Runs that were judged.
         baseline_digest: Digest over the runs and values of the baseline.
         regressed: What regressed, as ``asset metric``.
+        anchors: Metrics that have an anchor in the files.
+        anchored: Those of them that were held against it as well.
+        verdict: The event of a verdict that somebody recorded on just these runs and this baseline.
+        recorded: What that verdict was.
     """
 
     job: str
@@ -111,6 +126,10 @@ class GateFact:
     run_ids: tuple[str, ...] = ()
     baseline_digest: str | None = None
     regressed: tuple[str, ...] = ()
+    anchors: int = 0
+    anchored: int = 0
+    verdict: str | None = None
+    recorded: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +157,7 @@ class LedgerFact:
 
 @dataclass(frozen=True, slots=True)
 class AlertFact:
-    """An alert of a run in scope, and until when somebody answers for it."""
+    """An alert of a run in scope; who answers for it, until when, and the events that say so."""
 
     alert_id: str
     severity: str
@@ -146,6 +165,10 @@ class AlertFact:
     run_id: str
     message: str
     acknowledged_until: datetime | None = None
+    event: str | None = None
+    owner: str | None = None
+    reason: str | None = None
+    acknowledged: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +180,7 @@ class OverrideFact:
     owner: str
     reason: str
     expires: str
+    event: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +202,7 @@ class Facts:
         at: The moment that is judged.
         dirty: Whether files of the work tree differ from the commit, ``None`` where nobody looked.
         smoke_cases: Smoke cases that the commit has.
+        smoke_files: Path of each file of them from the project to SHA-256 (hex).
         smoke: Their results.
         runs: The newest run of each job.
         baselines: The commit's baseline files.
@@ -186,6 +211,8 @@ class Facts:
         alerts: Alerts of the runs in scope.
         gate_overrides: Overrides of quality gates that hold at ``at``.
         trends: What is getting worse.
+        off: Items that the commit's configuration switches off.
+        lacking: Item to why it cannot be judged.
     """
 
     commit: str
@@ -193,6 +220,7 @@ class Facts:
     at: datetime
     dirty: bool | None = None
     smoke_cases: tuple[str, ...] = ()
+    smoke_files: Mapping[str, str] = field(default_factory=dict)
     smoke: tuple[SmokeFact, ...] = ()
     runs: tuple[RunFact, ...] = ()
     baselines: tuple[BaselineFact, ...] = ()
@@ -200,4 +228,6 @@ class Facts:
     ledger: LedgerFact | None = None
     alerts: tuple[AlertFact, ...] = ()
     gate_overrides: tuple[OverrideFact, ...] = ()
-    trends: tuple[TrendFact, ...] = field(default=())
+    trends: tuple[TrendFact, ...] = ()
+    off: tuple[str, ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)

@@ -3,6 +3,8 @@
 Rules:
 - All known items are judged, whatever the policy requires; those that it does not require advise.
 - A required item that this release does not know does not hold: a newer policy is not weakened by an older release.
+- Nor does one that the configuration switches off, one whose facts could not be found out, and one that breaks: an item
+  holds only where it was shown to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ledger.checklist.facts import Facts
-from ledger.checklist.items import ITEMS, Evidence, Outcome
+from ledger.checklist.items import ITEMS
+from ledger.checklist.outcome import Evidence, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +83,14 @@ def _outcome(name: str, facts: Facts) -> Outcome:
     if name not in ITEMS:
         said = f"this release does not know the item {name}"
         return Outcome(holds=False, sentence=said, evidence={}, remedy="use a release that knows it")
-    return ITEMS[name].judge(facts)
+    if name in facts.off:
+        said = "it is switched off in the commit's configuration"
+        return Outcome(holds=False, sentence=said, evidence={}, remedy="take it out of readiness_off")
+    if name in facts.lacking:
+        said = f"it cannot be judged: {facts.lacking[name]}"
+        return Outcome(holds=False, sentence=said, evidence={}, remedy="correct that and ask again")
+    try:
+        return ITEMS[name].judge(facts)
+    except Exception as error:  # noqa: BLE001 - whatever an item runs into, it must not pass for it
+        said = f"it cannot be judged: internal error, {type(error).__name__}: {' '.join(str(error).split())}"
+        return Outcome(holds=False, sentence=said, evidence={}, remedy="report it")

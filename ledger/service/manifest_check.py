@@ -35,7 +35,7 @@ from ledger.manifest.growth import KINDS
 from ledger.service.accepted import DIRECTORY, from_directory, from_ref
 from ledger.service.manifests import anchor_of, last_accepted, read_manifest, subjects_of, with_origin
 from ledger.service.readiness import commit_at, gathered
-from ledger.service.readiness_facts import runs_of
+from ledger.service.readiness_runs import runs_of
 from ledger.service.trust import Trusted, trusted
 from ledger.store.protocol import EventQuery, LedgerView, SealingStore
 from ledger.trust.canonical import encode

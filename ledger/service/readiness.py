@@ -5,20 +5,43 @@ Rules:
   again later, by whoever doubts it.
 - Which jobs are in scope and which items must hold is the policy's to say, at the protected ref.
 - The ledger is sealed and verified as a whole before anything in it is believed.
+- What cannot be found out because a file of the commit is wrong, or the ledger damaged, is told of the items that need
+  it: one broken file leaves the rest of the checklist to be seen.
 """
 
+import hashlib
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final, TypeVar
 
 from ledger import git
-from ledger.checklist import Facts
-from ledger.checklist.facts import LedgerFact
-from ledger.errors import ConfigurationError
+from ledger.checklist import ITEMS, Facts
+from ledger.checklist.facts import AlertFact, LedgerFact
+from ledger.errors import ConfigurationError, IntegrityError
 from ledger.events.checkpoint import Checkpoint
 from ledger.metrics import with_declared
+from ledger.names import no_such
 from ledger.service import readiness_facts as facts_of
+from ledger.service import readiness_runs as of_runs
+from ledger.settings import resolve
 from ledger.store.protocol import LedgerView, SealingStore
 from ledger.trust.policy import EnvironmentPolicy
+
+Found = TypeVar("Found")
+
+_OF_RUNS: Final = (
+    "quality_gates",
+    "baselines",
+    "no_blocking_alerts",
+    "overrides_recorded",
+    "no_warnings",
+    "nothing_lost",
+)
+"""Items that need the runs."""
+
+_OF_GATES: Final = ("no_regression", "anchors_compared", "verdict_recorded")
+"""Items that need what the regression gate says."""
 
 
 def commit_at(project: Path, asked: str | None = None) -> tuple[str, bool | None]:
@@ -89,26 +112,53 @@ def gathered(
         dirty: Whether the work tree differs from the commit.
 
     Raises:
-        ConfigurationError: A file of the commit holds something wrong.
-        IntegrityError: A baseline of the commit was edited, or the ledger is damaged.
+        ConfigurationError: The configuration switches an item off that there is not.
+        StoreError: The ledger cannot be read.
     """
-    settings = facts_of.settings_at(project, commit, environment)
+    lacking: dict[str, str] = {}
+    configured = _found(lacking, tuple(ITEMS), lambda: (facts_of.settings_at(project, commit, environment),))
+    settings = configured[0] if configured else resolve().settings
+    for name in settings.readiness_off:
+        if name not in ITEMS:
+            raise ConfigurationError(no_such("item of the checklist", name, ITEMS, "that readiness_off could name"))
     registry = with_declared(settings.declared_metrics())
-    runs = tuple(facts_of.run_facts(view, commit, job, settings) for job in policy.jobs)
-    gates = tuple(facts_of.gate_fact(view, commit, job, settings.regression, registry, project) for job in policy.jobs)
-    in_scope = {name for gate in gates for name in gate.run_ids} | {run.run_id for run in runs if run.run_id}
+    jobs, files = policy.jobs, facts_of.smoke_files(project, commit)
+    runs = _found(lacking, _OF_RUNS, lambda: tuple(of_runs.run_facts(view, commit, job, settings) for job in jobs))
+    gates = _found(
+        lacking,
+        _OF_GATES,
+        lambda: tuple(of_runs.gate_fact(view, commit, job, settings.regression, registry, project) for job in jobs),
+    )
     return Facts(
         commit=commit,
         environment=environment,
         at=at,
         dirty=dirty,
-        smoke_cases=facts_of.smoke_cases(project, commit),
-        smoke=facts_of.smoke_facts(view, commit),
+        smoke_cases=facts_of.smoke_cases(files),
+        smoke_files={path: hashlib.sha256(data).hexdigest() for path, data in files.items()},
+        smoke=_found(lacking, ("smoke_tests",), lambda: facts_of.smoke_facts(view, commit)),
         runs=runs,
-        baselines=facts_of.baseline_facts(project, commit),
+        baselines=_found(lacking, ("baselines",), lambda: facts_of.baseline_facts(project, commit)),
         gates=gates,
         ledger=ledger,
-        alerts=facts_of.alert_facts(view, in_scope),
-        gate_overrides=facts_of.override_facts(view, at),
-        trends=facts_of.trend_facts(view, policy.jobs, registry),
+        alerts=_found(lacking, ("no_blocking_alerts",), lambda: _alerts(view, commit, jobs)),
+        gate_overrides=_found(lacking, ("no_gate_overrides",), lambda: facts_of.override_facts(view, at)),
+        trends=_found(lacking, ("trends_hold",), lambda: facts_of.trend_facts(view, jobs, registry)),
+        off=tuple(sorted(set(settings.readiness_off))),
+        lacking=lacking,
     )
+
+
+def _alerts(view: LedgerView, commit: str, jobs: Sequence[str]) -> tuple[AlertFact, ...]:
+    """Return the alerts of every run of the commit: running again answers for nothing."""
+    return facts_of.alert_facts(view, {name for job in jobs for name in of_runs.runs_of(view, commit, job)})
+
+
+def _found(lacking: dict[str, str], items: Sequence[str], gather: Callable[[], tuple[Found, ...]]) -> tuple[Found, ...]:
+    """Return what was gathered; where that cannot be, nothing, and note why those items cannot be judged."""
+    try:
+        return gather()
+    except (ConfigurationError, IntegrityError) as error:
+        for item in items:
+            lacking.setdefault(item, " ".join(str(error).split()))
+        return ()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from ledger.baselines import Baseline
 from ledger.errors import ConfigurationError
 from ledger.events.codec import canonical_json
 from ledger.git import commit_of
@@ -204,12 +205,21 @@ def _directory(words: BaselineWords, project: Path) -> accepted.AcceptedBaseline
 
 def _named_runs(files: accepted.AcceptedBaselines, observed: Observed) -> set[str]:
     """Return the runs that the baselines of the candidates' assets name."""
-    named: set[str] = set()
-    machines = {machine.name for machine in observed.machines.values()}
-    for key in {(asset, partition) for _, asset, partition in observed.circumstances}:
-        for baseline in filter(None, (files.of(key, machine) for machine in machines)):
-            named |= {run.run_id for entry in baseline.metrics for _, one in entry.samples() for run in one.runs}
-    return named
+    return {
+        run.run_id
+        for baseline in files_of(files, observed)
+        for entry in baseline.metrics
+        for _, one in entry.samples()
+        for run in one.runs
+    }
+
+
+def files_of(files: accepted.AcceptedBaselines, observed: Observed) -> list[Baseline]:
+    """Return the baselines of what runs made, for the machines that they ran on."""
+    machines = sorted({machine.name for machine in observed.machines.values()})
+    keys = {(asset, partition) for _, asset, partition in observed.circumstances}
+    found = (files.of(key, machine) for key in sorted(keys, key=str) for machine in machines)
+    return [baseline for baseline in found if baseline is not None]
 
 
 def _differences(view: LedgerView, settings: RegressionSettings, *sides: Observed) -> Differences:

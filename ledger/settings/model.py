@@ -111,6 +111,13 @@ class Settings(BaseModel):
         RegressionSettings,
         Field(default_factory=RegressionSettings, description="What the regression gate tolerates and looks at."),
     ]
+    readiness_off: Annotated[
+        list[str],
+        Field(
+            default_factory=list,
+            description="Items of the readiness checklist not judged; a policy that requires one still blocks.",
+        ),
+    ]
     metrics: Annotated[
         dict[str, DeclaredMetric], Field(default_factory=dict, description="Metrics of the project, by name.")
     ]
