@@ -31,6 +31,10 @@ trap 'rm -rf "$work"' EXIT
 refuse() { printf 'refused (%s): %s\n' "$1" "$2" >&2; exit 4; }
 usage() { printf '%s\n' "$1" >&2; exit 2; }
 git_() { git --no-optional-locks --no-replace-objects -c core.fsmonitor=false -c advice.graftFileDeprecated=false "$@"; }
+# The same bytes whatever the settings of whoever asks.
+archive_() {
+  git_ -c tar.umask=0002 -c core.autocrlf=false -c core.eol=lf -c core.attributesFile=/dev/null archive --format=tar "$1"
+}
 sha256() { sha256sum "$1" | cut -d ' ' -f 1; }
 named() { git_ rev-parse --verify --quiet --end-of-options "$1^{commit}"; }
 
@@ -51,10 +55,21 @@ for tool in git ssh-keygen jq sha256sum base64; do command -v $tool > /dev/null 
 # --- The file ---------------------------------------------------------------------------------------------------------
 [ -r "$manifest" ] && [ -f "$manifest" ] || refuse manifest_missing "there is no manifest at $manifest"
 [ "$(wc -c < "$manifest")" -le $LARGEST ] || refuse too_large "$manifest is larger than any manifest"
-# Keys twice, and anything after the document, are seen in the stream of a parser that keeps every member.
-jq -n '[inputs] | length' "$manifest" > "$work/documents" 2> /dev/null || refuse not_an_envelope "$manifest is no JSON"
+# What jq overlooks and other readers refuse: bytes that are not UTF-8, a byte order mark, control characters in texts.
+strict() {
+  jq -R -s -j . "$1" | cmp -s - "$1" || return 1
+  [ "$(od -An -tx1 -N 3 "$1" | tr -d ' ')" != efbbbf ] || return 1
+  awk 'BEGIN { RS = "\"" }
+    { if (!inside) { inside = 1; next }
+      if ($0 ~ /[\001-\037]/) wrong = 1
+      if (!match($0, /\\+$/) || RLENGTH % 2 == 0) inside = 0 }
+    END { exit wrong }' "$1"
+}
+jq -n '[inputs] | length' "$manifest" > "$work/documents" 2> /dev/null && strict "$manifest" ||
+  refuse not_an_envelope "$manifest is no JSON"
 [ "$(cat "$work/documents")" = 1 ] || refuse trailing_data "$manifest holds more than one JSON document"
-twice() { jq -c --stream 'select(length == 2) | .[0]' "$1" | sort | uniq -d | head -n 1; }
+# In the stream of a parser that keeps every member, each value comes once, and each list and object ends once.
+twice() { jq -c --stream 'if length == 2 then .[0] else .[0][:-1] end' "$1" | sort | uniq -d | head -n 1; }
 [ -z "$(twice "$manifest")" ] || refuse duplicate_key "$manifest has a key twice in one object"
 jq -e 'type == "object" and (keys == ["payload", "payloadType", "signatures"])
   and (.payload | type == "string") and (.payloadType | type == "string") and (.signatures | type == "array")' \
@@ -173,27 +188,56 @@ jq -e --slurpfile people "$work/people" --slurpfile policy "$work/policy" '
   "$work/demanded" > /dev/null || refuse threshold "too few people have approved"
 
 # --- What it is about -------------------------------------------------------------------------------------------------
-jq -n '[inputs] | length' "$work/payload" > "$work/documents" 2> /dev/null || refuse not_canonical "the payload is no JSON"
+jq -n '[inputs] | length' "$work/payload" > "$work/documents" 2> /dev/null && strict "$work/payload" ||
+  refuse not_canonical "the payload is no JSON"
 [ "$(cat "$work/documents")" = 1 ] || refuse trailing_data "the payload holds more than one JSON document"
 [ -z "$(twice "$work/payload")" ] || refuse duplicate_key "the payload has a key twice in one object"
 jq -c -S -j . "$work/payload" > "$work/canonical"
 cmp -s "$work/payload" "$work/canonical" || refuse not_canonical "the payload is not in its one spelling"
+jq -e '[.. | numbers] | all(. == floor and . <= 9007199254740991 and . >= -9007199254740991 and tostring != "-0")' \
+  "$work/payload" > /dev/null || refuse not_canonical "the payload has a number that readers may disagree about"
+jq -e '([.. | objects | keys[] | explode[]] | all(. >= 32 and . < 127))
+  and ([.. | strings | explode[]] | all(. >= 32 and (. < 127 or . > 159)))
+  and ([paths | length] + [0] | max) <= 32' "$work/payload" > /dev/null ||
+  refuse not_canonical "the payload has a letter, or a depth, that readers may disagree about"
 said() { jq -r "$1" "$work/payload"; }
-jq -e '._type == "https://in-toto.io/Statement/v1" and keys == ["_type", "predicate", "predicateType", "subject"]' \
-  "$work/payload" > /dev/null || refuse statement "the payload is no in-toto statement"
+is() {
+  jq -e '
+    def members($names): type == "object" and keys == $names;
+    def text: type == "string";
+    def truth: type == "boolean";
+    def sha256: text and test("^[0-9a-f]{64}$");
+    def digest: members(["sha256"]) and (.sha256 | sha256);
+    def ledger: members(["origin", "root", "size"]) and (.origin | text) and (.root | sha256)
+      and (.size | type == "number" and . >= 0);
+    def moment: text and test("^[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")
+      and (. as $told | (try (fromdate | todate) catch "") == $told);
+    def item: members(["critical", "evidence", "holds", "name", "sentence"]) and (.name | text) and (.sentence | text)
+      and (.critical | truth) and (.holds | truth) and (.evidence | type == "object");'" $1" "$work/payload" > /dev/null 2>&1
+}
+is 'members(["_type", "predicate", "predicateType", "subject"]) and ._type == "https://in-toto.io/Statement/v1"
+  and (.predicateType | text) and (.predicate | type == "object")
+  and (.subject | type == "array" and length > 0
+    and all(members(["digest", "name"]) and (.name | text and length > 0) and (.digest | digest)))' ||
+  refuse statement "the payload is no in-toto statement"
 [ "$(said .predicateType)" = $PREDICATE ] || refuse predicate_type "the statement is of another kind"
-jq -e '.predicate | type == "object" and keys == ["baselines", "checklist", "commit", "environment", "expires",
-  "inputAttestations", "ledger", "policy", "previous", "resourceUri", "timeVerified", "verificationResult", "verifier"]
-  and (.checklist | type == "array") and (.baselines | type == "object") and (.ledger | type == "object")
+is '.predicate | members(["baselines", "checklist", "commit", "environment", "expires", "inputAttestations", "ledger",
+    "policy", "previous", "resourceUri", "timeVerified", "verificationResult", "verifier"])
+  and (.verifier | members(["id", "version"]) and (.id | text)
+    and (.version | type == "object" and all(.[]; text)))
+  and (.policy | members(["digest", "uri"]) and (.uri | text) and (.digest | digest))
+  and (.timeVerified | moment) and (.expires | moment) and (.environment | text)
+  and (.verificationResult | . == "PASSED" or . == "FAILED")
+  and (.commit | text and test("^([0-9a-f]{40}|[0-9a-f]{64})$"))
   and .inputAttestations == [] and .resourceUri == "git:" + .commit
-  and (.timeVerified | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))
-  and (.expires | test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"))' "$work/payload" > /dev/null 2>&1 ||
+  and (.checklist | type == "array" and all(item))
+  and (.baselines | type == "object" and all(.[]; sha256))
+  and (.ledger | ledger)
+  and (.previous | . == null or (members(["ledger", "sha256"]) and (.sha256 | sha256) and (.ledger | ledger)))' ||
   refuse statement "the predicate is not of the form of a readiness statement"
-jq -e '.subject | type == "array" and length > 0 and all(keys == ["digest", "name"] and (.digest | keys == ["sha256"]))
-  and (map(.name) | unique | length) == length' "$work/payload" > /dev/null 2>&1 ||
-  refuse statement "the subjects are not of the form of a readiness statement"
+is '.subject | (map(.name) | unique | length) == length' || refuse statement "the statement names an artefact twice"
 commit=$(named HEAD) || usage 'no commit is checked out'
-[ -s "$work/artifacts" ] || git_ archive --format=tar "$commit" | sha256sum | cut -d ' ' -f 1 > "$work/artifacts"
+[ -s "$work/artifacts" ] || archive_ "$commit" | sha256sum | cut -d ' ' -f 1 > "$work/artifacts"
 [ "$(said '.subject[].digest.sha256' | sort)" = "$(sort "$work/artifacts")" ] ||
   refuse subjects "it is about other artefacts"
 [ "$(said .predicate.commit)" = "$commit" ] || refuse commit "it is about another commit than $commit"
@@ -221,10 +265,15 @@ jq -e --slurpfile demanded "$work/demanded" '[.predicate.checklist[] | . as $ite
 
 # --- What it rests on -------------------------------------------------------------------------------------------------
 [ -z "$(git_ status --porcelain --untracked-files=no)" ] || refuse dirty "files differ from the commit"
+# An index of its own: flags in that of the repository may hide a file that differs.
+own() { (GIT_INDEX_FILE=$work/index && export GIT_INDEX_FILE && git_ "$@"); }
+own read-tree "$commit" && { own update-index -q --really-refresh > /dev/null; [ -z "$(own diff-files --name-only)" ]; } ||
+  altered=yes
 jq -e '.predicate.baselines | keys | all((startswith("/") | not) and (contains("\\") | not)
   and (split("/") | all(. != "" and . != "." and . != "..")))' "$work/payload" > /dev/null ||
   refuse baseline_path "a baseline is named that lies elsewhere"
-git_ ls-tree -r "$commit" -- baselines/ | awk '$1 ~ /^100/' | sed 's/^[^ ]* blob \([0-9a-f]*\)\t/\1 /' > "$work/tree"
+git_ ls-tree -r "$commit" -- baselines > "$work/listed"
+awk '$1 ~ /^100/' "$work/listed" | sed 's/^[^ ]* blob \([0-9a-f]*\)\t/\1 /' > "$work/tree"
 while read -r blob path; do
   case ${path#baselines/} in */*/*) continue ;; */*.json) ;; *) continue ;; esac
   digest=$(git_ cat-file blob "$blob" | sha256sum | cut -d ' ' -f 1)
@@ -233,7 +282,18 @@ while read -r blob path; do
 done < "$work/tree" | sort > "$work/committed"
 said '.predicate.baselines | to_entries[] | .value + " " + .key' | sort > "$work/told"
 cmp -s "$work/committed" "$work/told" || refuse baselines "the baselines are not those of the commit"
-[ ! -s "$work/altered" ] || refuse dirty "a baseline of the work tree is not that of the commit"
+[ -z "$(awk '$1 !~ /^100/' "$work/listed")" ] && [ -z "$(find baselines -type l 2> /dev/null)" ] ||
+  refuse baselines "baselines/ holds something that is no file of its own"
+find baselines -mindepth 2 -maxdepth 2 -name '*.json' 2> /dev/null | sed 's#^baselines/##' | sort > "$work/there"
+said '.predicate.baselines | keys[]' | sort | cmp -s - "$work/there" || altered=yes
+[ ! -s "$work/altered" ] && [ -z "${altered:-}" ] || refuse dirty "a file of the work tree is not that of the commit"
+# What was accepted last is kept beside the keys; the ledger only grows.
+if trusted_file "accepted/$environment.json" > "$work/accepted"; then
+  jq -r .payload "$work/accepted" | base64 -d > "$work/before" 2> /dev/null
+  jq -e --slurpfile before "$work/before" '.predicate.ledger as $now | $before[0].predicate.ledger
+    | .origin == $now.origin and (.size < $now.size or . == $now)' "$work/payload" > /dev/null 2>&1 ||
+    refuse previous "it does not continue from the manifest that was accepted last"
+fi
 if [ -n "$checkpoint" ]; then
   { said .predicate.ledger.origin; said .predicate.ledger.size
     said .predicate.ledger.root | tr 'a-f' 'A-F' | basenc --base16 -d | base64; } > "$work/stood"

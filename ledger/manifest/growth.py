@@ -3,6 +3,7 @@
 Rules:
 - In scope is what happened to runs of the commit, to smoke tests of it, and verdicts about it.
 - What another commit does meanwhile says nothing about this one.
+- An attempt that is tried again is no failure; how the last one ends is.
 """
 
 from collections.abc import Collection, Iterable
@@ -67,7 +68,7 @@ def _of_run(event: Event) -> str | None:
         said = f"{event.check} of {event.asset} failed"
     elif isinstance(event, AlertRaised) and event.severity in _GRAVE:
         said = event.message
-    elif isinstance(event, AssetFailed | AssetLost):
+    elif isinstance(event, AssetLost) or (isinstance(event, AssetFailed) and event.status != "retrying"):
         said = f"{event.asset} did not end well"
     elif isinstance(event, RunFinished) and event.status != "success":
         said = f"run {event.run_id} ended with {event.status}"

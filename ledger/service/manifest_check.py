@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NoReturn
 
+from ledger import git
 from ledger.attestation import Signer, signers
 from ledger.checklist import judge
 from ledger.checklist.facts import LedgerFact
@@ -32,7 +33,7 @@ from ledger.manifest import (
 )
 from ledger.manifest.growth import KINDS
 from ledger.service.accepted import DIRECTORY, from_directory, from_ref
-from ledger.service.manifests import last_accepted, read_manifest, subjects_of, with_origin
+from ledger.service.manifests import anchor_of, last_accepted, read_manifest, subjects_of, with_origin
 from ledger.service.readiness import commit_at, gathered
 from ledger.service.readiness_runs import runs_of
 from ledger.service.trust import Trusted, trusted
@@ -122,6 +123,7 @@ def verify(asked: Asked, store: SealingStore, *, passed: Callable[[str], None] =
     _check_files(asked.project, manifest, commit, dirty=dirty, where=where)
     passed(next(steps))
     _check_ledger(store, manifest, where)
+    _check_anchor(store, manifest, trust, where)
     passed(next(steps))
     store.consult(lambda view: _check_growth(store, view, manifest, policy, where))
     passed(next(steps))
@@ -155,11 +157,18 @@ def _check_files(project: Path, manifest: Manifest, commit: str, *, dirty: bool 
         _refuse("dirty", f"the work tree is not commit {commit[:12]}; check it out and undo all changes")
     committed = _digests(from_ref(project, commit).content)
     check_baselines(manifest, committed, where)
-    if any(path.is_symlink() for path in (project / DIRECTORY).glob("**/*")):
-        _refuse("baselines", f"{DIRECTORY}/ holds a symbolic link; a baseline is a file of its own")
-    # Git can be told to look away (assume-unchanged); the bytes cannot.
-    if _digests(from_directory(project / DIRECTORY).content) != committed:
+    top = project / DIRECTORY
+    linked = [str(path) for path in (top, *top.glob("**/*")) if path.is_symlink()]
+    linked += git.odd_entries(project, commit, DIRECTORY) or []
+    if linked:
+        _refuse("baselines", f"{linked[0]} is no file of its own, as a baseline must be")
+    if _digests(from_directory(top).content) != committed:
         _refuse("dirty", f"the files of {DIRECTORY}/ are not those of commit {commit[:12]}")
+    # Git can be told to look away (assume-unchanged); the bytes cannot.
+    changed = git.changed_files(project, commit)
+    if changed is None or changed:
+        named = ", ".join(changed[:3]) if changed else "something git cannot tell of"
+        _refuse("dirty", f"the work tree differs from commit {commit[:12]} in {named}; undo the change")
 
 
 def _digests(content: Mapping[str, bytes]) -> dict[str, str]:
@@ -187,6 +196,20 @@ def _check_ledger(store: SealingStore, manifest: Manifest, where: str) -> None:
     known = store.consult(lambda view: last_accepted(store.as_of(view, manifest.checkpoint), manifest.environment))
     if with_origin(known, manifest.checkpoint.origin) != previous:
         _refuse("previous", f"{where} does not continue from the manifest that was accepted last before it")
+
+
+def _check_anchor(store: SealingStore, manifest: Manifest, trust: Trusted, where: str) -> None:
+    """Refuse where the ledger does not contain what the protected ref keeps as the manifest accepted last.
+
+    The chain of manifests in the ledger says nothing once the whole ledger was written anew; what is in git stays.
+    """
+    anchor = anchor_of(trust, manifest.environment)
+    if anchor is None:
+        return
+    at = store.checkpoint().size
+    if anchor.size > manifest.checkpoint.size or store.verify(expected=anchor, since=at).problems:
+        told = f"{where} does not continue from the {anchor.size:,} appends of the manifest that {trust.ref} keeps"
+        _refuse("previous", f"{told} as the one accepted last; the ledger was written anew, or the manifest is older")
 
 
 def _check_growth(

@@ -22,10 +22,11 @@ from ledger.events import ManifestSigned, StreamId
 from ledger.events.checkpoint import Checkpoint
 from ledger.events.codec import from_table
 from ledger.manifest import ARCHIVE, Manifest, Previous, manifest_of, parse_payload, payload_of
+from ledger.service.accepted import DIRECTORY
 from ledger.service.clock import Clock, utc_now
 from ledger.service.readiness import commit_at, gathered, ledger_fact
 from ledger.service.recorder import StreamRecorder
-from ledger.service.trust import Trusted, trusted
+from ledger.service.trust import ACCEPTED, Trusted, trusted
 from ledger.store.protocol import EventQuery, LedgerStore, LedgerView, SealingStore
 from ledger.trust.envelope import IN_TOTO, Envelope, dump, load
 from ledger.trust.keys import MANIFEST_NAMESPACE
@@ -91,7 +92,7 @@ def judge_commit(
     chosen, dirty = commit_at(project, commit)
     known = store.consult(lambda view: last_accepted(view, environment))
     previous = with_origin(known, store.checkpoint().origin)
-    fact = ledger_fact(store, previous.checkpoint if previous else None)
+    fact = ledger_fact(store, previous.checkpoint if previous else None, anchor_of(trust, environment))
     facts = store.consult(
         lambda view: gathered(view, project, chosen, environment, policy, at=at, ledger=fact, dirty=dirty)
     )
@@ -125,6 +126,10 @@ def build(judged: Judged, artifacts: Sequence[Path], project: Path, *, valid_s: 
     if judged.facts.dirty is not False:
         message = f"the work tree is not commit {found.commit[:12]}; check it out and commit or undo all changes first"
         raise ConfigurationError(message)
+    linked = git.odd_entries(project, found.commit, DIRECTORY)
+    if linked:
+        message = f"{linked[0]} is no file of its own in commit {found.commit[:12]}; a baseline must be one"
+        raise ConfigurationError(message)
     if not found.ready:
         names = ", ".join(item.name for item in found.blockers)
         message = f"commit {found.commit[:12]} is not ready ({names}); `dagster-ledger readiness check` says what to do"
@@ -146,6 +151,25 @@ def build(judged: Judged, artifacts: Sequence[Path], project: Path, *, valid_s: 
         version=__version__,
     )
     return Envelope(IN_TOTO, payload_of(manifest))
+
+
+def anchor_of(trust: Trusted, environment: str) -> Checkpoint | None:
+    """Return the checkpoint of the manifest that the protected ref keeps as the last one accepted, if it keeps one.
+
+    Its signatures are not asked again: what is on the protected ref was reviewed, and keys are replaced in time.
+
+    Raises:
+        RefusedError: It is no manifest, or one for another environment.
+    """
+    data = trust.accepted.get(environment)
+    if data is None:
+        return None
+    where = f"{trust.ref}:{ACCEPTED}/{environment}.json"
+    manifest = parse_payload(load(data, where).payload, where)
+    if manifest.environment != environment:
+        message = f"{where} is a manifest for {manifest.environment!r}; correct it by a pull request"
+        raise RefusedError(message, "trust_root")
+    return manifest.checkpoint
 
 
 def with_origin(previous: Previous | None, origin: str) -> Previous | None:

@@ -62,12 +62,15 @@ def commit_at(project: Path, asked: str | None = None) -> tuple[str, bool | None
     return commit, state.dirty if state is not None and state.commit == commit else None
 
 
-def ledger_fact(store: SealingStore, previous: Checkpoint | None = None) -> LedgerFact:
+def ledger_fact(
+    store: SealingStore, previous: Checkpoint | None = None, anchor: Checkpoint | None = None
+) -> LedgerFact:
     """Seal and verify a ledger, and return what came out.
 
     Args:
         store: The ledger.
         previous: Checkpoint of the last accepted manifest.
+        anchor: Checkpoint of the manifest that the protected ref keeps as the one accepted last.
 
     Raises:
         StoreError: The ledger cannot be read or written.
@@ -81,6 +84,7 @@ def ledger_fact(store: SealingStore, previous: Checkpoint | None = None) -> Ledg
         problems=tuple(f"{problem.where}: {problem.what}" for problem in found.problems),
         unsealed=found.unsealed,
         previous=None if previous is None else (previous.size, previous.root),
+        continues=anchor is None or not store.verify(expected=anchor, since=found.checkpoint.size).problems,
     )
 
 

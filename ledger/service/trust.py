@@ -7,7 +7,8 @@ Rules:
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,9 @@ from ledger.errors import ConfigurationError
 from ledger.trust.refusal import RefusedError
 from ledger.trust.root import DIRECTORY, TrustRoot, parse_root
 
+ACCEPTED: Final = f"{DIRECTORY}/accepted"
+"""Where the protected ref keeps the manifest accepted last, a file per environment."""
+
 VARIABLE: Final = "DAGSTER_LEDGER_PROTECTED_REF"
 _REMOTE_DEFAULTS: Final = ("refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master")
 _LOCAL_DEFAULTS: Final = ("refs/heads/main", "refs/heads/master")
@@ -23,11 +27,19 @@ _LOCAL_DEFAULTS: Final = ("refs/heads/main", "refs/heads/master")
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """A trust root, and the ref and commit it was read at."""
+    """A trust root, and the ref and commit it was read at.
+
+    Attributes:
+        root: The trust root.
+        ref: Full name of the protected ref.
+        commit: Its commit.
+        accepted: Environment to the file of the manifest that was accepted last, where the ref keeps one.
+    """
 
     root: TrustRoot
     ref: str
     commit: str
+    accepted: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def protected_ref(project: Path, asked: str | None = None) -> str:
@@ -76,4 +88,6 @@ def trusted(project: Path, asked: str | None = None) -> Trusted:
     if commit is None or files is None:
         message = f"git cannot read {DIRECTORY} of {ref} in {project}; fetch the ref"
         raise RefusedError(message, "no_trust_root")
-    return Trusted(parse_root(files, f"{ref}:{DIRECTORY}"), ref, commit)
+    inside = {name.removeprefix("accepted/"): data for name, data in files.items() if name.startswith("accepted/")}
+    accepted = {name.removesuffix(".json"): data for name, data in inside.items() if name.endswith(".json")}
+    return Trusted(parse_root(files, f"{ref}:{DIRECTORY}"), ref, commit, accepted)

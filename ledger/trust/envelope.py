@@ -84,7 +84,7 @@ def load(data: bytes, where: str, *, payload_type: str = IN_TOTO, to_sign: bool 
         message = f"{where} has {len(data):,} bytes; a manifest has at most {LARGEST_BYTES:,}"
         raise RefusedError(message, "too_large")
     document = parse_json(data, where, "not_an_envelope")
-    if not isinstance(document, dict) or set(document) != _MEMBERS or not isinstance(document["payloadType"], str):
+    if not isinstance(document, dict) or set(document) != _MEMBERS or not _has_types(document):
         message = f"{where} is no DSSE envelope: it must have payloadType, payload and signatures, and nothing else"
         raise RefusedError(message, "not_an_envelope")
     if document["payloadType"] != payload_type:
@@ -94,11 +94,7 @@ def load(data: bytes, where: str, *, payload_type: str = IN_TOTO, to_sign: bool 
     if signatures == [] and not to_sign:
         message = f"{where} is not signed; approvers add their signatures with `dagster-ledger manifest sign`"
         raise RefusedError(message, "unsigned")
-    if (
-        not isinstance(signatures, list)
-        or len(signatures) > _MOST_SIGNATURES
-        or not all(map(_is_signature, signatures))
-    ):
+    if len(signatures) > _MOST_SIGNATURES or not all(map(_is_signature, signatures)):
         message = f"{where} is no DSSE envelope: each of its signatures must have keyid and sig, and nothing else"
         raise RefusedError(message, "not_an_envelope")
     names = [one["keyid"] for one in signatures]
@@ -112,6 +108,11 @@ def load(data: bytes, where: str, *, payload_type: str = IN_TOTO, to_sign: bool 
     )
 
 
+def _has_types(document: dict[str, object]) -> bool:
+    texts = (document["payloadType"], document["payload"])
+    return all(isinstance(text, str) for text in texts) and isinstance(document["signatures"], list)
+
+
 def _is_signature(entry: object) -> bool:
     return (
         isinstance(entry, dict)
@@ -120,10 +121,10 @@ def _is_signature(entry: object) -> bool:
     )
 
 
-def _decoded(text: object, what: str) -> bytes:
+def _decoded(text: str, what: str) -> bytes:
     """Return the bytes that base64 in its one spelling stands for."""
     try:
-        data = base64.b64decode(text.encode("ascii"), validate=True) if isinstance(text, str) else b""
+        data = base64.b64decode(text.encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         data = b""
     if not data or base64.b64encode(data).decode() != text:

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from ledger.git import code_state
+from ledger.git import archive, changed_files, code_state, odd_entries
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
 
@@ -86,3 +86,65 @@ def test_a_file_name_that_is_not_utf_8_is_no_obstacle(committed):
     (committed / name).write_text("")
     git(committed, "add", "-A")
     assert code_state(committed).dirty
+
+
+def commit(project, **files):
+    """Write files, commit them, and return the commit."""
+    for name, content in files.items():
+        (project / name).write_bytes(content)
+    git(project, "add", "-A")
+    git(project, "commit", "-q", "-m", "more")
+    return code_state(project).commit
+
+
+def test_changed_files_are_found_although_the_index_is_told_to_look_away(repository):
+    made = commit(repository, one=b"1\n", two=b"2\n", three=b"3\n", four=b"4\n")
+    assert changed_files(repository, made) == []
+    git(repository, "update-index", "--assume-unchanged", "one")
+    git(repository, "update-index", "--skip-worktree", "two")
+    (repository / "one").write_bytes(b"other\n")
+    (repository / "two").write_bytes(b"other\n")
+    (repository / "four").unlink()
+    (repository / "untracked").write_bytes(b"")
+    assert not code_state(committed_again(repository)).dirty
+    assert changed_files(repository, made) == ["four", "one", "two"]
+
+
+def committed_again(repository):
+    """Return the repository once the one change that git sees is committed."""
+    git(repository, "rm", "-q", "--cached", "four")
+    git(repository, "commit", "-q", "-m", "less")
+    return repository
+
+
+def test_looking_for_changes_leaves_the_index_alone(repository):
+    made = commit(repository, one=b"1\n")
+    before = (repository / ".git" / "index").read_bytes()
+    changed_files(repository, made)
+    assert (repository / ".git" / "index").read_bytes() == before
+
+
+def test_changes_of_no_commit_are_none(repository):
+    assert changed_files(repository, "0" * 40) is None
+
+
+def test_what_is_no_regular_file_is_told(repository):
+    (repository / "below").mkdir()
+    (repository / "below" / "link").symlink_to("/etc/passwd")
+    made = commit(repository, **{"below/file": b"1", "beside": b"2"})
+    assert odd_entries(repository, made, "below") == ["below/link"]
+    assert odd_entries(repository, made, "beside") == []
+    assert odd_entries(repository, "0" * 40, "below") is None
+
+
+def test_a_directory_that_is_a_link_is_told(repository):
+    (repository / "below").symlink_to("elsewhere")
+    assert odd_entries(repository, commit(repository, one=b"1"), "below") == ["below"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("tar.umask", "0077"), ("core.autocrlf", "true"), ("core.eol", "crlf")])
+def test_an_archive_has_the_same_bytes_whoever_asks(repository, name, value):
+    made = commit(repository, **{".gitattributes": b"*.txt text\n", "one.txt": b"1\n2\n"})
+    before = archive(repository, made)
+    git(repository, "config", name, value)
+    assert archive(repository, made) == before

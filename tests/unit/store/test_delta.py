@@ -1,15 +1,11 @@
 """The Delta log over segments: other engines read what the ledger reads, and exporters do not hinder each other."""
 
 import json
-import multiprocessing
 import os
 import shutil
-import signal
-import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import unquote
 
 import duckdb
 import polars as pl
@@ -22,27 +18,30 @@ from deltalake.transaction import RemoveAction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.errors import IntegrityError, StoreError
-from ledger.events import AssetFinished, MetricMeasured
+from ledger.errors import IntegrityError
+from ledger.events import MetricMeasured
 from ledger.events.batch import freeze
 from ledger.events.schema import SCHEMA
 from ledger.store import delta, open_store
 from ledger.store.delta import DeltaExport
 from ledger.store.records import Segment
 from tests.contract.conftest import KEY, SECRET, address, make_bucket, set_environment, start_s3
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-HELD = {"stream", "seq", "batch", "ts", "kind", "asset", "partition", "metric", "value", "unit", "status", "payload"}
-"""Columns that the events of these tests fill."""
-ORDER = [("ts", "ascending"), ("stream", "ascending"), ("seq", "ascending")]
-
-
-def batch(stream="run/r", value=1.0, after=None, days=0.0, count=3):
-    ts = NOW + timedelta(days=days, microseconds=999)
-    measured = [MetricMeasured(asset="a", metric="m", value=value + place, unit="s") for place in range(count)]
-    finished = AssetFinished(asset="ä/b", partition="2026-03-01", peak_method="vmhwm", sample_hz=10.0)
-    events = [(ts + timedelta(microseconds=place), event) for place, event in enumerate([*measured, finished])]
-    return freeze(stream, events, after=after)
+from tests.unit.store.delta_tables import (
+    ENGINES,
+    HELD,
+    NOW,
+    actions,
+    assert_every_engine_reads_the_ledger,
+    batch,
+    by_arrow_dataset,
+    by_datafusion,
+    by_deltalake,
+    by_polars,
+    compacted,
+    in_order,
+    log_names,
+    with_month,
+)
 
 
 @pytest.fixture
@@ -53,74 +52,6 @@ def store(tmp_path):
 @pytest.fixture
 def table(store):
     return str(Path(store.uri) / "segments")
-
-
-def compacted(store, **batches):
-    store.append(batch(**batches))
-    store.compact(grace_s=0.0)
-
-
-def log_names(store):
-    return sorted(path.name for path in (Path(store.uri) / delta.DIRECTORY).glob("*"))
-
-
-def actions(store, version):
-    text = (Path(store.uri) / delta.commit_name(version)).read_text()
-    return [next(iter(json.loads(line).items())) for line in text.splitlines()]
-
-
-def by_deltalake(table):
-    return DeltaTable(table).to_pyarrow_table()
-
-
-def by_arrow_dataset(table):
-    return DeltaTable(table).to_pyarrow_dataset().to_table()
-
-
-def by_datafusion(table):
-    return pa.table(QueryBuilder().register("events", DeltaTable(table)).execute("SELECT * FROM events").read_all())
-
-
-def by_duckdb_over_files(table):
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        files = [unquote(file) for file in DeltaTable(table).file_uris()]
-        sql = "SELECT * FROM read_parquet(?, hive_partitioning := true, hive_types := {'month': VARCHAR})"
-        return connection.sql(sql, params=[files]).to_arrow_table()
-
-
-def by_duckdb_over_arrow(table):
-    dataset = DeltaTable(table).to_pyarrow_dataset()
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection.register("events", dataset).sql("SELECT * FROM events").to_arrow_table()
-
-
-def by_polars(table):
-    return pl.scan_delta(table).collect().to_arrow()
-
-
-ENGINES = [by_deltalake, by_arrow_dataset, by_datafusion, by_duckdb_over_files, by_duckdb_over_arrow, by_polars]
-
-
-def in_order(rows):
-    """Return rows as the ledger has them, and the month of each."""
-    wanted = pa.schema([*SCHEMA, pa.field("month", pa.string())])
-    return rows.select(wanted.names).cast(wanted).sort_by(ORDER).combine_chunks()
-
-
-def with_month(rows):
-    """Return rows of the ledger with the month their append began in, which is where they lie."""
-    first = rows.group_by(["stream", "batch"]).aggregate([("ts", "min")])
-    began = {(row["stream"], row["batch"]): row["ts_min"] for row in first.to_pylist()}
-    keys = zip(rows.column("stream").to_pylist(), rows.column("batch").to_pylist(), strict=True)
-    return rows.append_column("month", pa.array([began[key].strftime("%Y-%m") for key in keys], pa.string()))
-
-
-def assert_every_engine_reads_the_ledger(store, table):
-    told = in_order(with_month(store.read()))
-    for engine in ENGINES:
-        assert in_order(engine(table)).equals(told), engine.__name__
 
 
 def test_a_ledger_without_segments_is_an_empty_table(store, table):
@@ -406,173 +337,6 @@ def test_a_release_with_more_columns_widens_the_table_and_keeps_its_id(store, ta
 
 # Exporters that race, and those that are killed.
 
-
-def history(store):
-    """Return the segments of the table by version, as the commits leave them; every commit must be whole."""
-    versions, present = [], set()
-    for version in range(len(log_names(store))):
-        told = actions(store, version)
-        added = {entry["path"] for kind, entry in told if kind == "add"}
-        removed = {entry["path"] for kind, entry in told if kind == "remove"}
-        assert removed <= present
-        assert not added & present
-        present = (present - removed) | added
-        versions.append(frozenset(present))
-    return versions
-
-
-def records_of(store):
-    """Return the segments of each record that is still there."""
-    paths = (Path(store.uri) / "records").iterdir()
-    records = [json.loads(path.read_text())["record"] for path in sorted(paths)]
-    return [frozenset(entry["name"].removeprefix("segments/") for entry in record["segments"]) for record in records]
-
-
-def test_of_exporters_at_once_one_writes(store):
-    compacted(store)
-    barrier, done = threading.Barrier(8), []
-
-    def race():
-        medium = open_store(store.uri).medium
-        barrier.wait()
-        done.append(delta.export(medium))
-
-    threads = [threading.Thread(target=race) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert Counter(entry.unchanged for entry in done) == {False: 1, True: 7}
-    assert log_names(store) == ["0" * 20 + ".json"]
-
-
-def test_a_commit_whose_answer_was_lost_is_ones_own(store):
-    compacted(store)
-
-    class Forgetful:
-        def __getattr__(self, name):
-            return getattr(store.medium, name)
-
-        def put_if_absent(self, name, data):
-            store.medium.put_if_absent(name, data)
-            return False
-
-    assert delta.export(Forgetful()) == DeltaExport(0, 1, 0, 1, 1, unchanged=False)
-
-
-def test_an_exporter_that_others_always_beat_says_so(store):
-    compacted(store)
-
-    class Beaten:
-        def __getattr__(self, name):
-            return getattr(store.medium, name)
-
-        def put_if_absent(self, name, data):
-            return False
-
-        def read(self, name):
-            return b"" if name.startswith(delta.DIRECTORY) else store.medium.read(name)
-
-    with pytest.raises(StoreError, match=r"others exported .* 50 times meanwhile"):
-        delta.export(Beaten())
-
-
-def test_an_exporter_that_slept_does_not_bring_back_what_was_merged(store, table):
-    """It has read log and record, sleeps, and others compact, merge and export meanwhile."""
-    last = None
-    for day in range(3):
-        last = batch(after=last, value=day, days=day)
-        store.append(last)
-        store.compact(grace_s=3600.0)
-
-    class Sleepy:
-        slept = False
-
-        def __getattr__(self, name):
-            return getattr(store.medium, name)
-
-        def put_if_absent(self, name, data):
-            if not self.slept:
-                self.slept = True
-                store.append(batch(stream="run/later", days=45))
-                store.compact(grace_s=3600.0)
-                delta.export(store.medium)
-            return store.medium.put_if_absent(name, data)
-
-    assert delta.export(Sleepy()).unchanged
-    assert history(store) == [records_of(store)[-1]]
-    assert_every_engine_reads_the_ledger(store, table)
-
-
-def _append_compact_export(place, number, rounds):
-    store = open_store(place)
-    last = None
-    for value in range(rounds):
-        last = batch(stream=f"run/w{number}", after=last, value=value, days=value * 9)
-        store.append(last)
-        store.compact(grace_s=3600.0)
-        delta.export(store.medium)
-        delta.export(store.medium)
-
-
-def test_processes_that_append_compact_and_export_at_once_make_one_line_of_history(store, table):
-    context = multiprocessing.get_context("fork")
-    workers = [context.Process(target=_append_compact_export, args=(store.uri, number, 4)) for number in range(3)]
-    for worker in workers:
-        worker.start()
-    while any(worker.is_alive() for worker in workers):
-        if not log_names(store):
-            continue
-        found = by_deltalake(table).select(["stream", "seq"]).to_pydict()
-        pairs = list(zip(*found.values(), strict=True))
-        assert len(pairs) == len(set(pairs))
-        per_stream = Counter(stream for stream, _ in pairs)
-        assert all(count % 4 == 0 for count in per_stream.values()), "an append is visible in part"
-    assert [worker.exitcode for worker in workers] == [0] * 3
-    delta.export(store.medium)
-    versions = history(store)
-    assert versions[-1] == records_of(store)[-1]
-    assert set(versions[-10:]) <= set(records_of(store)), "a version is not what a record listed"
-    appends = [int(entry["operationParameters"]["appends"]) for entry in DeltaTable(table).history()]
-    assert appends == sorted(appends, reverse=True)
-    assert_every_engine_reads_the_ledger(store, table)
-    assert store.verify().problems == ()
-
-
-def _export_and_die(place, call, *, after):
-    real = getattr(os, call)
-
-    def killed(*arguments, **options):
-        if after:
-            real(*arguments, **options)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    setattr(os, call, killed)
-    delta.export(open_store(place).medium)
-
-
-@pytest.mark.parametrize(("call", "after"), [("write", False), ("link", False), ("link", True)])
-def test_an_exporter_that_is_killed_leaves_a_whole_commit_or_none(store, table, call, after):
-    compacted(store)
-    delta.export(store.medium)
-    before = in_order(by_deltalake(table))
-    compacted(store, stream="run/later", days=45)
-    worker = multiprocessing.get_context("fork").Process(
-        target=_export_and_die, args=(store.uri, call), kwargs={"after": after}
-    )
-    worker.start()
-    worker.join()
-    assert worker.exitcode == -signal.SIGKILL
-    if after:
-        assert_every_engine_reads_the_ledger(store, table)
-    else:
-        assert in_order(by_deltalake(table)).equals(before)
-    assert delta.export(store.medium).unchanged is after
-    assert_every_engine_reads_the_ledger(store, table)
-    assert store.problems() == []
-
-
-# What the log says of a file.
 
 MICROS = st.integers(-(10**15), 4 * 10**15)
 
