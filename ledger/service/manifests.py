@@ -24,7 +24,7 @@ from ledger.events.codec import from_table
 from ledger.manifest import ARCHIVE, Manifest, Previous, manifest_of, parse_payload, payload_of
 from ledger.service.accepted import DIRECTORY
 from ledger.service.clock import Clock, utc_now
-from ledger.service.readiness import commit_at, gathered, ledger_fact
+from ledger.service.readiness import commit_at, continued, gathered, ledger_fact
 from ledger.service.recorder import StreamRecorder
 from ledger.service.trust import ACCEPTED, Trusted, trusted
 from ledger.store.protocol import EventQuery, LedgerStore, LedgerView, SealingStore
@@ -90,12 +90,18 @@ def judge_commit(
     trust = trusted(project, protected_ref)
     policy = trust.root.environment(environment)
     chosen, dirty = commit_at(project, commit)
-    known = store.consult(lambda view: last_accepted(view, environment))
-    previous = with_origin(known, store.checkpoint().origin)
-    fact = ledger_fact(store, previous.checkpoint if previous else None, anchor_of(trust, environment))
-    facts = store.consult(
-        lambda view: gathered(view, project, chosen, environment, policy, at=at, ledger=fact, dirty=dirty)
-    )
+    fact = ledger_fact(store)
+    known = None if fact.problems else store.consult(lambda view: last_accepted(view, environment))
+    previous = with_origin(known, fact.origin)
+    fact = continued(store, fact, previous.checkpoint if previous else None, anchor_of(trust, environment))
+    stands = Checkpoint(fact.origin, fact.size, fact.root)
+
+    def gather(view: LedgerView) -> Facts:
+        """See what the checkpoint covers: what is appended meanwhile is not what a replay would judge."""
+        seen = view if fact.problems else store.as_of(view, stands)
+        return gathered(seen, project, chosen, environment, policy, at=at, ledger=fact, dirty=dirty)
+
+    facts = store.consult(gather)
     return Judged(facts, judge(facts, policy.required_items), trust, previous)
 
 

@@ -11,6 +11,7 @@ Rules:
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -43,6 +44,11 @@ _OF_RUNS: Final = (
 _OF_GATES: Final = ("no_regression", "anchors_compared")
 """Items that need what the regression gate says."""
 
+_WITHOUT_LEDGER: Final = ("ledger_verifies", "clean_tree")
+"""Items that can be judged although the ledger was altered."""
+
+_ALTERED: Final = "the ledger is not what was appended"
+
 
 def commit_at(project: Path, asked: str | None = None) -> tuple[str, bool | None]:
     """Return the commit that is judged, and whether the work tree differs from it.
@@ -62,29 +68,39 @@ def commit_at(project: Path, asked: str | None = None) -> tuple[str, bool | None
     return commit, state.dirty if state is not None and state.commit == commit else None
 
 
-def ledger_fact(
-    store: SealingStore, previous: Checkpoint | None = None, anchor: Checkpoint | None = None
-) -> LedgerFact:
+def ledger_fact(store: SealingStore) -> LedgerFact:
     """Seal and verify a ledger, and return what came out.
-
-    Args:
-        store: The ledger.
-        previous: Checkpoint of the last accepted manifest.
-        anchor: Checkpoint of the manifest that the protected ref keeps as the one accepted last.
 
     Raises:
         StoreError: The ledger cannot be read or written.
     """
     store.seal()
-    found = store.verify(expected=previous)
+    found = store.verify()
     return LedgerFact(
         origin=found.checkpoint.origin,
         size=found.checkpoint.size,
         root=found.checkpoint.root,
         problems=tuple(f"{problem.where}: {problem.what}" for problem in found.problems),
         unsealed=found.unsealed,
+    )
+
+
+def continued(
+    store: SealingStore, fact: LedgerFact, previous: Checkpoint | None, anchor: Checkpoint | None
+) -> LedgerFact:
+    """Return the fact with whether the ledger contains what was accepted before.
+
+    Args:
+        store: The ledger.
+        fact: What verifying it came to.
+        previous: Checkpoint of the last accepted manifest that the ledger knows.
+        anchor: Checkpoint of the manifest that the protected ref keeps as the one accepted last.
+    """
+    earlier = [one for one in (previous, anchor) if one is not None]
+    return replace(
+        fact,
         previous=None if previous is None else (previous.size, previous.root),
-        continues=anchor is None or not store.verify(expected=anchor, since=found.checkpoint.size).problems,
+        continues=not any(store.verify(expected=one, since=fact.size).problems for one in earlier),
     )
 
 
@@ -115,6 +131,10 @@ def gathered(
         ConfigurationError: The configuration switches an item off that there is not.
         StoreError: The ledger cannot be read.
     """
+    if ledger is not None and ledger.problems:
+        # Nothing in it is believed: what was altered may say anything, or break whoever reads it.
+        why = dict.fromkeys((name for name in ITEMS if name not in _WITHOUT_LEDGER), _ALTERED)
+        return Facts(commit=commit, environment=environment, at=at, dirty=dirty, ledger=ledger, lacking=why)
     lacking: dict[str, str] = {}
     configured = _found(lacking, tuple(ITEMS), lambda: (facts_of.settings_at(project, commit, environment),))
     settings = configured[0] if configured else resolve().settings
