@@ -4,13 +4,15 @@ import contextlib
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ledger.errors import ConfigurationError
 from ledger.trust.canonical import LARGEST, decode, encode
 from ledger.trust.refusal import RefusedError
 
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine makes values slowly; that says nothing about what is tested."""
 KEYS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=8)
 TEXTS = st.text(st.characters(blacklist_categories=("Cc", "Cs")), max_size=12)
 VALUES = st.recursive(
@@ -20,6 +22,7 @@ VALUES = st.recursive(
 )
 
 
+@UNHURRIED
 @given(VALUES)
 def test_what_is_written_is_read_back(value):
     data = encode(value)
@@ -27,11 +30,13 @@ def test_what_is_written_is_read_back(value):
     assert encode(decode(data, "m")) == data
 
 
+@UNHURRIED
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4))
 def test_the_order_of_keys_makes_no_difference(value):
     assert encode(dict(reversed(value.items()))) == encode(value)
 
 
+@UNHURRIED
 @given(VALUES)
 def test_another_spelling_is_refused(value):
     for other in (json.dumps(value, indent=1), json.dumps(value) + " "):
@@ -41,6 +46,7 @@ def test_another_spelling_is_refused(value):
             assert refused.value.reason in {"not_canonical", "trailing_data"}
 
 
+@UNHURRIED
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(data):
     with contextlib.suppress(RefusedError):
