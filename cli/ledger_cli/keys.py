@@ -41,7 +41,7 @@ def keys() -> None:
 @click.option("--environment", default="prod", show_default=True, help="Environment of a policy that is made.")
 @click.option("--job", "jobs", multiple=True, help="Job in scope of a policy that is made; may be repeated.")
 @_no_passphrase
-def init(  # noqa: PLR0913 - one parameter per option
+def init(
     *,
     principal: str,
     roles: tuple[str, ...],
