@@ -1,16 +1,25 @@
 """``keys init``, ``list``, ``rotate``, ``revoke``, ``lint``: whose signatures count, as files for a pull request."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from ledger_cli import exit_codes
 from ledger_cli.options import format_option
+from ledger_cli.sealing import Span
+
+if TYPE_CHECKING:
+    from ledger.trust import TrustRoot
 
 _PROPOSED: Final = "this is a proposal: commit config/trust and have it merged to the protected ref"
+
+
+_no_passphrase = click.option(
+    "--no-passphrase", is_flag=True, help="Make a new key without a passphrase: whoever reads its file can sign."
+)
 
 
 @click.group()
@@ -31,17 +40,22 @@ def keys() -> None:
 )
 @click.option("--environment", default="prod", show_default=True, help="Environment of a policy that is made.")
 @click.option("--job", "jobs", multiple=True, help="Job in scope of a policy that is made; may be repeated.")
-def init(*, principal: str, roles: tuple[str, ...], key: Path | None, environment: str, jobs: tuple[str, ...]) -> None:
+@_no_passphrase
+def init(
+    *,
+    principal: str,
+    roles: tuple[str, ...],
+    key: Path | None,
+    environment: str,
+    jobs: tuple[str, ...],
+    no_passphrase: bool,
+) -> None:
     """Add a person with a key and roles; make the key and the trust root where there is none."""
-    from ledger.attestation.ssh_keygen import make_key
     from ledger.service import trust_files
     from ledger.service.locate import project_directory
 
-    path = key or Path.home() / ".ssh" / "dagster-ledger"
-    if path.suffix != ".pub" and not path.exists():
-        make_key(path, principal)
-        sys.stdout.write(f"made {path}; keep it, and its passphrase, to yourself\n")
-    project = project_directory()
+    path, project = key or Path.home() / ".ssh" / "dagster-ledger", project_directory()
+    _obtain(project, path, principal, known=False, passphrase=not no_passphrase)
     added = trust_files.add(project, principal, roles, path, environment=environment, jobs=jobs)
     sys.stdout.write(f"added {added.fingerprint} of {principal} to config/trust\n{_PROPOSED}\n")
 
@@ -50,13 +64,15 @@ def init(*, principal: str, roles: tuple[str, ...], key: Path | None, environmen
 @click.option("--protected-ref", metavar="REF", help="Where the trust root is read.")
 @format_option("table", "json")
 def list_all(*, protected_ref: str | None, form: str) -> None:
-    """List the keys of the protected ref: whose, which roles, how long."""
+    """List the keys of the protected ref: whose, which roles, how long, and what the work tree would change."""
     from ledger.report import json
     from ledger.service.locate import project_directory
     from ledger.service.trust import trusted
 
-    found, now = trusted(project_directory(), protected_ref), datetime.now(UTC)
-    rows = [
+    project, now = project_directory(), datetime.now(UTC)
+    found = trusted(project, protected_ref)
+    proposed = _changes(found.root, project)
+    rows: list[dict[str, Any]] = [
         {
             "principal": key.principal,
             "roles": list(found.root.roles_of(key.principal)),
@@ -65,6 +81,7 @@ def list_all(*, protected_ref: str | None, form: str) -> None:
             "valid_after": key.valid_after,
             "valid_before": key.valid_before,
             "state": "revoked" if key.fingerprint in found.root.revoked else "valid" if key.valid(now) else "not valid",
+            "work_tree": proposed.pop(key.fingerprint, None),
         }
         for key in found.root.keys
     ]
@@ -73,23 +90,33 @@ def list_all(*, protected_ref: str | None, form: str) -> None:
         return
     for key, row in zip(found.root.keys, rows, strict=True):
         roles = ", ".join(found.root.roles_of(key.principal)) or "no role"
-        sys.stdout.write(f"{row['state']:10} {key.principal}  {roles}  {key.kind}  {key.fingerprint}\n")
+        change = f"  ({row['work_tree']} in the work tree)" if row["work_tree"] else ""
+        sys.stdout.write(f"{row['state']:10} {key.principal}  {roles}  {key.kind}  {key.fingerprint}{change}\n")
     sys.stdout.write(f"{len(rows)} keys at {found.ref} ({found.commit[:12]})\n")
+    sys.stdout.writelines(f"{change} in the work tree: {name}\n" for name, change in sorted(proposed.items()))
 
 
 @keys.command()
 @click.argument("principal")
 @click.option("--key", required=True, type=click.Path(path_type=Path), help="The new key; made where there is none.")
-def rotate(*, principal: str, key: Path) -> None:
-    """Give PRINCIPAL a new key, and let the old ones end now."""
-    from ledger.attestation.ssh_keygen import make_key
+@click.option(
+    "--overlap",
+    "overlap_s",
+    type=Span(),
+    default="0s",
+    show_default=True,
+    metavar="TIME",
+    help="How long the old keys stay valid beside the new one, such as 7d.",
+)
+@_no_passphrase
+def rotate(*, principal: str, key: Path, overlap_s: float, no_passphrase: bool) -> None:
+    """Give PRINCIPAL a new key, and let the old ones end now or after a while."""
     from ledger.service import trust_files
     from ledger.service.locate import project_directory
 
-    if key.suffix != ".pub" and not key.exists():
-        make_key(key, principal)
-        sys.stdout.write(f"made {key}; keep it, and its passphrase, to yourself\n")
-    new = trust_files.rotate(project_directory(), principal, key, at=datetime.now(UTC).replace(microsecond=0))
+    project, now = project_directory(), datetime.now(UTC).replace(microsecond=0)
+    _obtain(project, key, principal, known=True, passphrase=not no_passphrase)
+    new = trust_files.rotate(project, principal, key, at=now, overlap=timedelta(seconds=overlap_s))
     sys.stdout.write(f"{principal} signs with {new.fingerprint} from now on\n{_PROPOSED}\n")
 
 
@@ -118,3 +145,26 @@ def lint(*, protected_ref: str | None) -> int:
     if not problems:
         sys.stdout.write("the trust root is sound\n")
     return exit_codes.FAILED if problems else exit_codes.DONE
+
+
+def _obtain(project: Path, key: Path, principal: str, *, known: bool, passphrase: bool) -> None:
+    """Make a key where there is none, and say so."""
+    from ledger.service.trust_files import obtain
+
+    if obtain(project, key, principal, known=known, passphrase=passphrase):
+        advice = (
+            "keep it, and its passphrase, to yourself" if passphrase else "keep it to yourself: it has no passphrase"
+        )
+        sys.stdout.write(f"made {key}; {advice}\n")
+
+
+def _changes(root: "TrustRoot", project: Path) -> dict[str, str]:
+    """Return what the work tree changes; where its trust root cannot be read, that is said instead."""
+    from ledger.service.trust_files import changes
+    from ledger.trust.refusal import RefusedError
+
+    try:
+        return changes(root, project)
+    except RefusedError as error:
+        click.echo(f"the work tree is not compared: {error.sentence}", err=True)
+    return {}

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ledger.attestation import ssh_keygen, sshsig
-from ledger.attestation.agent import ED25519, agent_with, raw_ed25519
+from ledger.attestation.agent import ED25519, agent_with, public_file, raw_ed25519
 from ledger.errors import ConfigurationError
 from ledger.trust.envelope import Envelope, Signature
 from ledger.trust.keys import Key, fingerprint, parse_public_key
@@ -53,12 +53,57 @@ def signed(envelope: Envelope, key: Path, namespace: str) -> Envelope:
     with agent_with(key) as environment:
         kind, blob = public_key_of(key)
         data, name = envelope.signed_bytes, fingerprint(blob)
-        public = key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
-        signatures = [Signature(f"{_SSH}{name}", ssh_keygen.sign(data, public, namespace, environment=environment))]
+        ssh = ssh_keygen.sign(data, public_file(key), namespace, environment=environment)
+        signatures = [Signature(f"{_SSH}{name}", ssh)]
         raw = raw_ed25519(data, blob, environment) if kind == ED25519 else None
         if raw is not None:
             signatures.append(Signature(name, raw))
     return envelope.with_signatures(*signatures)
+
+
+def signed_text(text: bytes, key: Path, namespace: str) -> str:
+    """Return the armoured SSH signature of a text, such as a checkpoint; ``ssh-keygen -Y verify`` takes it.
+
+    Args:
+        text: What is signed.
+        key: A private key file, or the ``.pub`` file of a key that an agent holds.
+        namespace: What the signature is for.
+
+    Raises:
+        ConfigurationError: The key cannot be used.
+        StoreError: OpenSSH is not installed.
+    """
+    with agent_with(key) as environment:
+        return sshsig.armoured(ssh_keygen.sign(text, public_file(key), namespace, environment=environment))
+
+
+def signer_of_text(text: bytes, signature: str, root: TrustRoot, namespace: str, at: datetime, where: str) -> Signer:
+    """Return who signed a text.
+
+    Args:
+        text: What was signed.
+        signature: The armoured SSH signature.
+        root: Whose signatures count.
+        namespace: What the signature must be for.
+        at: Moment at which the key must be valid.
+        where: What to call the text in messages.
+
+    Raises:
+        RefusedError: ``unknown_key``, ``revoked_key``, ``expired_key``, ``namespace`` or ``bad_signature``.
+        StoreError: ssh-keygen is not installed.
+    """
+    try:
+        sig = sshsig.bare(signature)
+    except ValueError:
+        sig = b""
+    told = sshsig.parse(sig)
+    if told is None:
+        message = f"{where} has no SSH signature; have it signed again"
+        raise RefusedError(message, "bad_signature")
+    name = fingerprint(told.blob)
+    key = _trusted(root, name, namespace, at, where)
+    _check_ssh(text, sig, key, namespace, where)
+    return Signer(key.principal, name, root.roles_of(key.principal))
 
 
 def public_key_of(key: Path) -> tuple[str, str]:
@@ -67,7 +112,7 @@ def public_key_of(key: Path) -> tuple[str, str]:
     Raises:
         ConfigurationError: There is no ``.pub`` file beside it.
     """
-    path = key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
+    path = public_file(key)
     try:
         kind, blob, _ = parse_public_key(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -97,7 +142,7 @@ def signers(envelope: Envelope, root: TrustRoot, namespace: str, at: datetime, w
         name = one.keyid.removeprefix(_SSH)
         key = _trusted(root, name, namespace, at, where)
         if one.keyid.startswith(_SSH):
-            _check_ssh(envelope, one, key, namespace, where)
+            _check_ssh(envelope.signed_bytes, one.sig, key, namespace, where)
             approving[name] = key
         elif name not in approving or not _is_raw_by(envelope.signed_bytes, one.sig, key):
             _refuse_bad(key, where)
@@ -132,14 +177,14 @@ def _trusted(root: TrustRoot, name: str, namespace: str, at: datetime, where: st
     return key
 
 
-def _check_ssh(envelope: Envelope, one: Signature, key: Key, namespace: str, where: str) -> None:
+def _check_ssh(data: bytes, sig: bytes, key: Key, namespace: str, where: str) -> None:
     """Refuse an SSH signature that is not by this key, over these bytes, for this purpose."""
-    told = sshsig.parse(one.sig)
+    told = sshsig.parse(sig)
     if told is not None and told.namespace != namespace:
         message = f"{where} has a signature for {told.namespace[:80]!r}; only {namespace} counts here"
         raise RefusedError(message, "namespace")
     is_by_key = told is not None and told.blob == key.blob
-    if not is_by_key or not ssh_keygen.verifies(envelope.signed_bytes, one.sig, key, namespace):
+    if not is_by_key or not ssh_keygen.verifies(data, sig, key, namespace):
         _refuse_bad(key, where)
 
 

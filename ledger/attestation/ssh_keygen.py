@@ -7,14 +7,13 @@ Rules:
 - Both are about bytes and a namespace: a signature for one purpose is none for another.
 """
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from ledger.attestation import sshsig
+from ledger.attestation import programs, sshsig
 from ledger.errors import ConfigurationError, StoreError
 from ledger.trust.keys import Key
 
@@ -30,7 +29,7 @@ def sign(data: bytes, key: Path, namespace: str, *, environment: Mapping[str, st
         data: What is signed.
         key: The key: a private key file, or the ``.pub`` file of a key that an agent holds.
         namespace: What the signature is for.
-        environment: Environment of the program, with the agent to ask; this process's own when ``None``.
+        environment: Environment of the program, with the agent to ask; without an agent when ``None``.
 
     Raises:
         ConfigurationError: There is no such key, the agent does not hold it, or its passphrase was wrong.
@@ -66,8 +65,13 @@ def verifies(data: bytes, sig: bytes, key: Key, namespace: str) -> bool:
         return _run([*words, "-s", str(signature)], data=data).returncode == 0
 
 
-def make_key(path: Path, comment: str) -> None:
-    """Make an Ed25519 key; ssh-keygen asks for its passphrase where there is a terminal.
+def make_key(path: Path, comment: str, *, passphrase: bool) -> None:
+    """Make an Ed25519 key.
+
+    Args:
+        path: Where; the public half gets ``.pub`` after its name.
+        comment: Whose it is.
+        passphrase: Whether ssh-keygen asks for a passphrase, in the terminal.
 
     Raises:
         ConfigurationError: There is a file already, or it cannot be made.
@@ -76,9 +80,19 @@ def make_key(path: Path, comment: str) -> None:
     if path.exists() or path.with_name(f"{path.name}.pub").exists():
         message = f"{path} is there already; name it with --key to use it, or choose another name"
         raise ConfigurationError(message)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if passphrase and not programs.has_terminal():
+        message = (
+            "there is no terminal to ask for the passphrase of a new key; run it in one, name a key that is there with"
+            " --key, or take --no-passphrase"
+        )
+        raise ConfigurationError(message)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"cannot make {path.parent} ({error.strerror}); choose another place with --key"
+        raise StoreError(message) from error
     words = [PROGRAM, "-q", "-t", _KEY_KIND, "-C", comment, "-f", str(path)]
-    if not os.isatty(0):
+    if not passphrase:
         words += ["-N", ""]
     done = _run(words, shown=True)
     if done.returncode != 0:
@@ -95,15 +109,17 @@ def _run(
 ) -> subprocess.CompletedProcess[bytes]:
     """Return what a program did."""
     try:
-        return subprocess.run(  # noqa: S603 - fixed program, no shell
-            words,
-            input=data,
-            stdout=None if shown else subprocess.PIPE,
-            stderr=None if shown else subprocess.PIPE,
-            env=dict(environment or os.environ) | {"LC_ALL": "C"},
-            timeout=None if data is None else _VERIFY_S,
-            check=False,
-        )
+        with programs.person() as given:
+            return subprocess.run(  # noqa: S603 - fixed program, no shell
+                words,
+                input=data,
+                stdin=given if data is None else None,
+                stdout=None if shown else subprocess.PIPE,
+                stderr=None if shown else subprocess.PIPE,
+                env=dict(environment) if environment else programs.environment(asking=data is None),
+                timeout=None if data is None else _VERIFY_S,
+                check=False,
+            )
     except FileNotFoundError as error:
         message = f"{words[0]} is not installed; install OpenSSH 8.2 or newer (Debian: apt-get install openssh-client)"
         raise StoreError(message) from error

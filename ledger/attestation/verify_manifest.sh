@@ -105,15 +105,41 @@ for candidate in $candidates; do
 done
 [ -n "$trust" ] || usage "there is no protected ref ($candidates)"
 prefix=$(git_ rev-parse --show-prefix)
-trusted_file() { git_ cat-file blob "$trust:${prefix}config/trust/$1" 2> /dev/null; }
+# A regular file only: of a link, git would give where it leads to.
+trusted_file() {
+  object=$(git_ ls-tree "$trust" -- "config/trust/$1" | awk '$1 ~ /^100/ && $2 == "blob" { print $3 }')
+  [ -n "$object" ] && git_ cat-file blob "$object"
+}
 trusted_file allowed_signers > "$work/signers" || refuse no_trust_root "the protected ref has no allowed_signers"
 trusted_file policy.json > "$work/policy" || refuse no_trust_root "the protected ref has no policy.json"
-trusted_file revoked_keys > "$work/revoked" || : > "$work/revoked"
+trusted_file revoked_keys > "$work/revoked" || refuse no_trust_root "the protected ref has no revoked_keys"
+{ jq -n '[inputs] | length' "$work/policy" 2> /dev/null || echo 0; } > "$work/documents"
+[ "$(cat "$work/documents")" = 1 ] && strict "$work/policy" && [ -z "$(twice "$work/policy")" ] && jq -e '
+  def members($names): type == "object" and keys == $names;
+  def name: type == "string" and length <= 200 and test("^[A-Za-z0-9][A-Za-z0-9._%+@-]*$") and (contains("\n") | not);
+  def names: type == "array" and all(name);
+  def count($least; $most): type == "number" and floor == . and . >= $least and . <= $most;
+  def map_of(f): type == "object" and (keys | all(name)) and all(.[]; f);
+  members(["environments", "principals", "schema"]) and .schema == 1
+  and (.principals | map_of(members(["roles"]) and (.roles | names)))
+  and (.environments | length > 0 and map_of(members(["approvals", "jobs", "max_age_s", "required_items"])
+    and (.approvals | length > 0 and length <= 10 and map_of(count(1; 20)))
+    and (.jobs | names and length > 0) and (.required_items | names and length > 0)
+    and (.max_age_s | count(60; 31622400))))' "$work/policy" > /dev/null 2>&1 ||
+  refuse trust_root "policy.json is not what it must be"
 jq -e --arg environment "$environment" '.environments[$environment]' "$work/policy" > "$work/demanded" ||
   refuse environment "the policy has no environment $environment"
 # Each key on a line of its own: principal, namespaces, from, until, type, key, fingerprint.
 : > "$work/keys"
 grep -v -e '^[[:space:]]*#' -e '^[[:space:]]*$' "$work/signers" > "$work/lines" || :
+# Exactly the lines that mean the same to everybody: one person, literally, options that are known, one key.
+option='(namespaces="[A-Za-z0-9][A-Za-z0-9._@+/-]*(,[A-Za-z0-9][A-Za-z0-9._@+/-]*)*"'
+option="$option|valid-(after|before)=\"[0-9]{8}([0-9]{4}([0-9]{2})?)?Z\")"
+kinds='(ssh-ed25519|sk-ssh-ed25519@openssh\.com|ecdsa-sha2-nistp(256|384|521)|sk-ecdsa-sha2-nistp256@openssh\.com|ssh-rsa)'
+! grep -q -v -E "^[[:blank:]]*[A-Za-z0-9][A-Za-z0-9._%+@-]* +$option(,$option)* +$kinds +[A-Za-z0-9+/]+={0,2}( .*)?$" \
+  "$work/lines" && ! grep -q -E '(namespaces|valid-after|valid-before)=.*[,]\1=' "$work/lines" ||
+  refuse trust_root "allowed_signers has a line that may mean more than one key of one person"
+digits() { printf '%s00000000000000' "${1%Z}" | cut -c 1-14; }
 while read -r principal rest; do
   options='' key=$rest
   case $rest in ssh-*|sk-*|ecdsa-*) ;; *) options=${rest%% *} key=${rest#* } ;; esac
@@ -121,23 +147,32 @@ while read -r principal rest; do
   kind=${key%% *} blob=${key#* } blob=${blob%% *}
   print=$(printf '%s %s\n' "$kind" "$blob" | ssh-keygen -l -f - 2> /dev/null | cut -d ' ' -f 2)
   [ -n "$print" ] || refuse trust_root "allowed_signers has a line that holds no key"
-  printf '%s|%s|%s|%s|%s|%s|%s\n' "$principal" "$(option namespaces)" "$(option valid-after)" \
-    "$(option valid-before)" "$kind" "$blob" "$print" >> "$work/keys"
+  after=$(option valid-after) before=$(option valid-before)
+  # From 1971 on, since OpenSSH keeps "no limit" as the first moment of 1970.
+  jq -n -e --arg after "$(digits "${after:-19710101Z}")" --arg before "$(digits "${before:-99991231Z}")" '
+    def real: . as $told | (try (strptime("%Y%m%d%H%M%S") | mktime | select(. >= 31536000) | strftime("%Y%m%d%H%M%S"))
+      catch "") == $told;
+    ($after | real) and ($before | real) and $after < $before' > /dev/null ||
+    refuse trust_root "allowed_signers has a line with a time that is none"
+  printf '%s|%s|%s|%s|%s|%s|%s\n' "$principal" "$(option namespaces)" "$after" "$before" "$kind" "$blob" "$print" \
+    >> "$work/keys"
 done < "$work/lines"
+[ -z "$(cut -d '|' -f 7 "$work/keys" | sort | uniq -d)" ] || refuse trust_root "allowed_signers has a key twice"
 grep -v -e '^[[:space:]]*#' -e '^[[:space:]]*$' "$work/revoked" > "$work/lines" || :
 : > "$work/gone"
 while read -r kind rest; do
   case $kind in
     SHA256:*) printf '%s\n' "$kind" ;;
-    *) printf '%s %s\n' "$kind" "${rest%% *}" | ssh-keygen -l -f - | cut -d ' ' -f 2 ;;
-  esac >> "$work/gone"
+    *) printf '%s %s\n' "$kind" "${rest%% *}" | ssh-keygen -l -f - 2> /dev/null | cut -d ' ' -f 2 ;;
+  esac > "$work/one"
+  grep -q -x -E 'SHA256:[A-Za-z0-9+/]{43}' "$work/one" || refuse trust_root "revoked_keys has a line that names no key"
+  cat "$work/one" >> "$work/gone"
 done < "$work/lines"
 
 # What is signed: the pre-authentication encoding of DSSE.
 { printf 'DSSEv1 %d %s %d ' ${#PAYLOAD_TYPE} $PAYLOAD_TYPE "$(wc -c < "$work/payload")"; cat "$work/payload"; } \
   > "$work/signed"
 now=$(date -u +%Y%m%d%H%M%S)
-digits() { printf '%s00000000000000' "${1%Z}" | cut -c 1-14; }
 : > "$work/approved"
 jq -r '.signatures[] | select(.keyid | startswith("ssh:") | not) | .keyid' "$manifest" > "$work/raw"
 jq -r '.signatures[] | select(.keyid | startswith("ssh:")) | [.keyid[4:], .sig] | @tsv' "$manifest" > "$work/ssh"

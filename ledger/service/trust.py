@@ -83,11 +83,28 @@ def trusted(project: Path, asked: str | None = None) -> Trusted:
         RefusedError: ``no_trust_root`` or ``trust_root``.
     """
     ref = protected_ref(project, asked)
+    commit, files = _read(project, ref)
+    inside = {name.removeprefix("accepted/"): data for name, data in files.items() if name.startswith("accepted/")}
+    accepted = {name.removesuffix(".json"): data for name, data in inside.items() if name.endswith(".json")}
+    return Trusted(parse_root(files, f"{ref}:{DIRECTORY}"), ref, commit, accepted)
+
+
+def files_of(project: Path, asked: str | None = None) -> tuple[str, dict[str, bytes]]:
+    """Return the full name of the protected ref, and its files of the trust root, readable or not.
+
+    Raises:
+        ConfigurationError: There is no such ref.
+        RefusedError: ``no_trust_root``; git cannot read it.
+    """
+    ref = protected_ref(project, asked)
+    return ref, _read(project, ref)[1]
+
+
+def _read(project: Path, ref: str) -> tuple[str, dict[str, bytes]]:
+    """Return the commit of a ref, and its files of the trust root by their path in the directory."""
     commit = git.commit_of(project, ref)
     files = git.files_at(project, commit, DIRECTORY) if commit else None
     if commit is None or files is None:
         message = f"git cannot read {DIRECTORY} of {ref} in {project}; fetch the ref"
         raise RefusedError(message, "no_trust_root")
-    inside = {name.removeprefix("accepted/"): data for name, data in files.items() if name.startswith("accepted/")}
-    accepted = {name.removesuffix(".json"): data for name, data in inside.items() if name.endswith(".json")}
-    return Trusted(parse_root(files, f"{ref}:{DIRECTORY}"), ref, commit, accepted)
+    return commit, files

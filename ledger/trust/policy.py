@@ -6,7 +6,7 @@ Rules:
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -48,7 +48,7 @@ class TrustPolicy(BaseModel):
 
     model_config = _STRICT
 
-    schema_version: Literal[1] = Field(alias="schema")
+    schema_version: int = Field(alias="schema", ge=1, le=1)
     principals: dict[Name, Principal]
     environments: dict[Name, EnvironmentPolicy] = Field(min_length=1)
 

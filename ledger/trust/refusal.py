@@ -73,3 +73,4 @@ class RefusedError(IntegrityError):
         """
         super().__init__(f"refused ({reason}): {message}")
         self.reason: Final = reason
+        self.sentence: Final = message

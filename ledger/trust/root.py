@@ -3,6 +3,7 @@
 Rules:
 - It is three files of one commit of the protected ref, handed over as bytes; nothing here reads anything.
 - A principal that the policy does not name has no roles, and so approves nothing.
+- All three must be there as regular files: without ``revoked_keys`` every revoked key would count again.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ DIRECTORY: Final = "config/trust"
 SIGNERS: Final = "allowed_signers"
 REVOKED: Final = "revoked_keys"
 POLICY: Final = "policy.json"
+FILES: Final = (SIGNERS, REVOKED, POLICY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def parse_root(files: Mapping[str, bytes], where: str) -> TrustRoot:
     Raises:
         RefusedError: ``no_trust_root`` or ``trust_root``.
     """
-    missing = [name for name in (SIGNERS, POLICY) if name not in files]
+    missing = [name for name in FILES if name not in files]
     if missing:
         message = (
             f"{where} has no {missing[0]}; make one with `dagster-ledger keys init`, and have it merged to the"
@@ -81,7 +83,7 @@ def parse_root(files: Mapping[str, bytes], where: str) -> TrustRoot:
     return TrustRoot(
         where,
         parse_signers(_text(files[SIGNERS], f"{where}/{SIGNERS}"), f"{where}/{SIGNERS}"),
-        parse_revoked(_text(files.get(REVOKED, b""), f"{where}/{REVOKED}"), f"{where}/{REVOKED}"),
+        parse_revoked(_text(files[REVOKED], f"{where}/{REVOKED}"), f"{where}/{REVOKED}"),
         parse_policy(files[POLICY], f"{where}/{POLICY}"),
         hashlib.sha256(files[POLICY]).hexdigest(),
     )
