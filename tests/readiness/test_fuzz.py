@@ -106,7 +106,7 @@ def test_no_mutant_is_taken_and_none_makes_it_stumble(signed_site: Site, tmp_pat
         assert refusal.value.reason in REASONS
         assert "\n" not in str(refusal.value)
         reasons[refusal.value.reason] = reasons.get(refusal.value.reason, 0) + 1
-    assert len(reasons) >= 8, reasons
+    assert len(reasons) >= 6, reasons
 
 
 @pytest.mark.slow
