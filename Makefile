@@ -5,6 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
 export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
 
+# The tests write many small files and wait for the disk each time; where there is room in memory, they write there.
+ROOMY := $(shell [ -w /dev/shm ] && [ "$$(df -k --output=avail /dev/shm | tail -1)" -ge 4000000 ] && echo /dev/shm)
+ifneq ($(ROOMY),)
+export PYTEST_DEBUG_TEMPROOT ?= $(ROOMY)
+endif
+
 .PHONY: run test test-slow check format dev bench-store bench-stats demonstrate durability lock clean
 
 run: $(STAMP)
@@ -47,7 +53,8 @@ bench-stats: $(STAMP)
 
 # The gate on the benchmark suite: unchanged, with faults, beside busy processors; half an hour of a quiet machine.
 demonstrate: $(STAMP)
-	$(BIN)/python -m tests.demonstrations.regressions $$(mktemp -d)
+	place=$$(mktemp -d) && $(BIN)/python -m tests.demonstrations.regressions $$place && \
+	  $(BIN)/python -m tests.demonstrations.histories $$place
 
 # Every fault at every system call of the store, and the table of docs/durability.md; ten minutes.
 durability: $(STAMP)

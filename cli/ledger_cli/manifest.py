@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -13,21 +13,34 @@ from ledger_cli.readiness import artifact_option, judged, judging_options, write
 from ledger_cli.sealing import Span, open_sealing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ledger.service.manifest_check import Asked
+
+F = TypeVar("F", bound="Callable[..., Any]")
 
 DEFAULT: Final = Path("readiness-manifest.json")
 
 
-def deploying_options(command: Any) -> Any:
-    """Add the options that say what is deployed, and by which manifest."""
-    for option in (
-        click.option("--replay", is_flag=True, help="Judge the checklist again, on the ledger as it was."),
-        artifact_option,
-        judging_options,
-        ledger_option,
-    ):
-        command = option(command)
-    return command
+def deploying_options(*, replay: bool) -> "Callable[[F], F]":
+    """Return what adds the options that say what is deployed, and by which manifest.
+
+    Args:
+        replay: Whether the checklist is judged again unless asked otherwise.
+    """
+    help_words = "Whether the checklist is judged again, on the ledger as it was."
+
+    def decorated(command: F) -> F:
+        for option in (
+            click.option("--replay/--no-replay", default=replay, show_default=True, help=help_words),
+            artifact_option,
+            judging_options,
+            ledger_option,
+        ):
+            command = option(command)
+        return command
+
+    return decorated
 
 
 def asked_of(path: Path, options: dict[str, Any]) -> "Asked":
@@ -101,7 +114,7 @@ def sign(*, file: Path, key: Path, protected_ref: str | None, record: bool, ledg
 
 @manifest.command()
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT)
-@deploying_options
+@deploying_options(replay=False)
 def verify(*, file: Path, ledger_uri: str | None, **options: Any) -> None:
     """Verify the manifest in FILE; exit code 4 where it is refused, with the reason."""
     from ledger.service import manifest_check
@@ -115,7 +128,7 @@ def verify(*, file: Path, ledger_uri: str | None, **options: Any) -> None:
 
 @manifest.command()
 @click.argument("file", type=click.Path(path_type=Path), default=DEFAULT)
-@deploying_options
+@deploying_options(replay=False)
 def explain(*, file: Path, ledger_uri: str | None, **options: Any) -> int:
     """Say what the manifest in FILE says, and which step of its verification it passes; nothing of it is believed."""
     from ledger.report.text import printable

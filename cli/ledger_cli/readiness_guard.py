@@ -14,13 +14,14 @@ from ledger_cli.sealing import open_sealing
 
 @readiness.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--manifest", "file", type=click.Path(path_type=Path), default=DEFAULT, show_default=True)
-@deploying_options
+@deploying_options(replay=True)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def guard(*, file: Path, command: tuple[str, ...], ledger_uri: str | None, **options: Any) -> None:
     """Run COMMAND, as in `readiness guard -- kubectl apply ...`, only where the manifest holds.
 
     The command takes the place of this process, so that signals reach it and its exit code is the answer. Where the
-    manifest is refused, exit code 4, it is not run.
+    manifest is refused, exit code 4, it is not run. The checklist is judged again from the ledger, since whoever has
+    the keys of CI can sign anything.
     """
     from ledger.errors import ConfigurationError
     from ledger.service import manifest_check

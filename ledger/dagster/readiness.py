@@ -36,7 +36,7 @@ def ready(
     manifest: str = "readiness-manifest.json",
     environment: str = "prod",
     protected_ref: str | None = None,
-    replay: bool = False,
+    replay: bool = True,
     blocking: bool = True,
 ) -> dg.AssetChecksDefinition:
     """Return the check, to be put into ``Definitions(asset_checks=...)``.
@@ -46,7 +46,7 @@ def ready(
         manifest: File of the manifest, from the directory of the project.
         environment: Where the deployment is to.
         protected_ref: Where the trust root is read; see ``ledger.service.trust``.
-        replay: Whether the checklist is judged again.
+        replay: Whether the checklist is judged again, on the ledger as it was.
         blocking: Whether a refusal stops what comes after the asset.
     """
 

@@ -11,6 +11,7 @@ Rules:
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -101,6 +102,15 @@ def parse_yaml(text: str, name: str) -> dict[str, Placed]:
 
     Raises:
         ConfigurationError: The text is not YAML, not a mapping, or names a key twice.
+    """
+    return dict(_parsed(text, name))
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str, name: str) -> dict[str, Placed]:
+    """Do it once for a text: a run asks for its settings some sixty times, and PyYAML takes 20 ms for a file.
+
+    libyaml would take a tenth, but ends the process on a text that nests too deeply.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)

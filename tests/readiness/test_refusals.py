@@ -451,6 +451,9 @@ def test_a_command_is_run_only_behind_a_manifest_that_holds(own):
     forged = item("no_regression", holds=False)(own)
     refused_by = own.program("readiness", "guard", "--manifest", str(forged), *deploy)
     assert (refused_by.returncode, reason_in(refused_by.stderr)) == (4, "critical_item")
+    claimed = str(item("smoke_tests", sentence="all is well")(own))
+    refused_by = own.program("readiness", "guard", "--manifest", claimed, *deploy)
+    assert (refused_by.returncode, reason_in(refused_by.stderr)) == (4, "replay")
     assert own.program("readiness", "guard", "--manifest", "nowhere", *deploy).returncode == 4
     assert own.program(*guard, "--environment", "elsewhere", *deploy).returncode == 4
     assert own.program(*guard, "--", "no-such-command-anywhere").returncode == 2

@@ -46,9 +46,7 @@ def guarded(site: Site, manifest: Path, project: Path) -> tuple[int, str, bool]:
     trace = site.place / "deployed"
     trace.unlink(missing_ok=True)
     deploy = (sys.executable, "-c", f"open({str(trace)!r}, 'w').close()")
-    done = program(
-        site, "readiness", "guard", "--replay", "--manifest", str(manifest), "--", *deploy, cwd=project, code=None
-    )
+    done = program(site, "readiness", "guard", "--manifest", str(manifest), "--", *deploy, cwd=project, code=None)
     return done.returncode, reason_in(done.stderr) if done.returncode else "", trace.exists()
 
 

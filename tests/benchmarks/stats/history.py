@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ledger.stats import change_points, trend
-from tests.benchmarks.stats import labelled, simulated
+from tests.benchmarks.stats import labelled, nile, simulated
 from tests.benchmarks.stats.history_peers import PEERS, Detector, divisive
 from tests.benchmarks.stats.scores import counts, share, with_errors
 from tests.benchmarks.stats.simulated import MARGIN, NOISES, REPORTING_SEED, Labelled, autoregressive
@@ -72,6 +72,19 @@ def found_rows(
     for figure, value in measured(ours).items():
         told = ", ".join(f"{peer} {figures[figure][0]:.3f}" for peer, figures in others.items())
         yield Row(f"{name}: {figure}", value, told, at_least=goals.get(figure))
+
+
+def nile_rows(peers: dict[str, Detector]) -> Iterator[Row]:
+    """Yield whether the one change of the Nile is told, and nothing else: as confirmed, and at last as a warning."""
+
+    def told(detector: Detector) -> float:
+        return float(detector(np.array(nile.VALUES, dtype=np.float64)) == [nile.CHANGE])
+
+    others = ", ".join(f"{peer} {told(detector):g}" for peer, detector in peers.items())
+    yield Row("the Nile, 1871 to 1970: its change told, and nothing else", (told(ours), 0.0), others)
+    years = range(nile.CHANGE + 1, len(nile.VALUES) + 1)
+    warned = [year for year in years if any_warning(np.array(nile.VALUES[:year], dtype=np.float64))]
+    yield Row("the Nile: years until it is told at all", (float(warned[0] - nile.CHANGE) if warned else np.nan, 0.0))
 
 
 def flagged_rows(series: int, peers: dict[str, Detector]) -> Iterator[Row]:
@@ -198,6 +211,7 @@ def rows(*, quick: bool, directory: Path | None) -> Iterator[Row]:
     rng = np.random.default_rng(REPORTING_SEED)
     data = [simulated.changing(rng, kind) for kind in NOISES for _ in range(size)]
     yield from found_rows("simulated stand-in for labelled", data, peers, goals)
+    yield from nile_rows(peers)
     yield from flagged_rows(2 * size, peers)
     yield from power_rows(size, peers)
     few = {name: each for name, each in peers.items() if name != "divisive"}
