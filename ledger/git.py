@@ -60,6 +60,17 @@ def root_of(directory: Path) -> Path | None:
     return Path(found.rstrip("\n")) if found else None
 
 
+def own_setting(directory: Path, name: str) -> str | None:
+    """Return a setting of a repository's own configuration, ``None`` where it has none."""
+    found = _git(directory, "config", "--local", "--get", name)
+    return None if found is None else found.removesuffix("\n")
+
+
+def set_own_setting(directory: Path, name: str, value: str) -> bool:
+    """Write a setting into a repository's own configuration; return whether git did."""
+    return _git(directory, "config", "--local", name, value) is not None
+
+
 def archive(directory: Path, commit: str) -> bytes | None:
     """Return the files of a commit below a directory as an uncompressed tar, the same bytes each time."""
     words = (*_SAME_BYTES, "archive", "--format=tar", commit)

@@ -1,7 +1,7 @@
 """Accepted measurements as files that are reviewed like code. Pure: text in, records out; who calls does the I/O."""
 
 from ledger.baselines.changing import EntryChange, GivenUp, changes
-from ledger.baselines.drift import DriftBudget
+from ledger.baselines.drift import Allowance
 from ledger.baselines.errors import BaselineAlteredError, BaselineFormatError
 from ledger.baselines.loosening import Loosening, loosenings
 from ledger.baselines.model import (
@@ -34,6 +34,7 @@ __all__ = [
     "WAIVER_ROLE",
     "AcceptedRun",
     "AcceptedSample",
+    "Allowance",
     "Allowed",
     "Baseline",
     "BaselineAlteredError",
@@ -41,7 +42,6 @@ __all__ = [
     "Change",
     "Checkpoint",
     "Discrepancy",
-    "DriftBudget",
     "EntryChange",
     "GivenUp",
     "Loosening",

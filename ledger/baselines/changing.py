@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.baselines.drift import DriftBudget, overdrawn
+from ledger.baselines.drift import Allowance, overdrawn, spread_out
 from ledger.baselines.loosening import Loosening, of_entry
 from ledger.baselines.model import AcceptedRun, Baseline, MetricBaseline
 from ledger.baselines.writing import entry_digest
@@ -97,14 +97,14 @@ class EntryChange:
 
 
 def changes(
-    before: Iterable[Baseline], after: Iterable[Baseline], budget: DriftBudget | None = None
+    before: Iterable[Baseline], after: Iterable[Baseline], allowance: Allowance | None = None
 ) -> tuple[EntryChange, ...]:
     """Return the metrics whose baselines differ, ordered by profile, asset, partition and metric.
 
     Args:
         before: The baselines that were accepted.
         after: The baselines that are proposed.
-        budget: How far they may go from their anchors; not looked at when ``None``.
+        allowance: How far they may go from their anchors, and be apart; not looked at when ``None``.
     """
     old, new = _entries(before), _entries(after)
     files = {subject[:3] for subject in new}
@@ -117,15 +117,20 @@ def changes(
         told: Iterator[Loosening] = iter(())
         if was is not None:
             told = _given_up(was[1], becomes[1] if becomes else None, subject, files, homes)
-        more = overdrawn(was[1] if was else None, becomes[1], budget) if becomes and budget else None
+        before_entry = was[1] if was else None
+        more = (
+            [rule(before_entry, becomes[1], allowance) for rule in (overdrawn, spread_out)]
+            if becomes and allowance
+            else []
+        )
         found.append(
             EntryChange(
                 subject=subject,
-                before=was[1] if was else None,
+                before=before_entry,
                 after=becomes[1] if becomes else None,
                 was=was[0] if was else None,
                 becomes=becomes[0] if becomes else None,
-                loosenings=(*told, *((more,) if more else ())),
+                loosenings=(*told, *filter(None, more)),
             )
         )
     return tuple(found)
