@@ -19,7 +19,7 @@ from ledger.baselines.model import (
 from ledger.baselines.names import profile_name, relative_path
 from ledger.baselines.reading import read
 from ledger.baselines.recompute import Discrepancy, RunFacts, accepted_sample, recompute
-from ledger.baselines.review import WAIVER_ROLE, Allowed, Refused
+from ledger.baselines.review import Allowed, Refused
 from ledger.baselines.waiver import SignedWaiver, WaivedChange, Waiver
 from ledger.baselines.writing import entry_digest, write
 
@@ -31,7 +31,6 @@ __all__ = [
     "CHANGE_KINDS",
     "SCHEMA_FILE",
     "SCHEMA_VERSION",
-    "WAIVER_ROLE",
     "AcceptedRun",
     "AcceptedSample",
     "Allowance",

@@ -19,9 +19,6 @@ from ledger.baselines.loosening import CIRCUMSTANCES, CODES
 from ledger.baselines.names import profile_name
 from ledger.baselines.waiver import SignedWaiver, WaivedChange, Waiver
 
-WAIVER_ROLE: Final = "baselines"
-"""Role of the policy in ``config/trust`` whose holders may sign waivers."""
-
 REASONS: Final[Mapping[str, str]] = MappingProxyType(
     {
         **{code: f"{code.replace('_', ' ')}: something is given up without a waiver" for code in CODES},
@@ -74,10 +71,16 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What is known of a waiver's signature: who made it with which roles, or why it does not count."""
+    """What is known of a waiver's signature.
+
+    Attributes:
+        signer: Who made it.
+        lacks: Role that the signer lacks to waive, ``None`` where they may.
+        refused: Code and sentence why it does not count at all, ``None`` where it does.
+    """
 
     signer: str | None = None
-    roles: tuple[str, ...] = ()
+    lacks: str | None = None
     refused: tuple[str, str] | None = None
 
 
@@ -154,8 +157,11 @@ def _of_person(waiver: Waiver, signature: Signature) -> tuple[str, str] | None:
     """Return why the person who signed a waiver may not."""
     if signature.signer != waiver.signer:
         return "waiver_signer", f"names {waiver.signer}, but {signature.signer} signed it; have it made anew"
-    if WAIVER_ROLE not in signature.roles:
-        return "waiver_role", f"is signed by {waiver.signer}, who has not the role {WAIVER_ROLE!r} on the protected ref"
+    if signature.lacks is not None:
+        return (
+            "waiver_role",
+            f"is signed by {waiver.signer}, who lacks the role {signature.lacks!r} on the protected ref",
+        )
     return None
 
 

@@ -16,7 +16,9 @@ from ledger.baselines.model import decimal_text
 from ledger.report.text import printable
 from ledger.units import format_value
 
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]()#+.!|~>@:-])")
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]()+.!|~:-])")
+_CALLING: Final = re.compile(r"([@#])")
+"""What calls people and names issues, even where it is escaped: a space without width breaks it."""
 _LONGEST: Final = 300
 _NOTHING: Final = "—"
 
@@ -78,7 +80,7 @@ def pull_request_body(changes: Sequence[EntryChange], reason: str) -> str:
     if any(one.is_rebased for one in changes):
         look.append("other packages or another configuration were measured: check that they are meant")
     counts = {kind: sum(one.kind == kind for one in changes) for kind in sorted({one.kind for one in changes})}
-    counted = ", ".join(f"{count} × {kind}" for kind, count in counts.items()) or "nothing"
+    counted = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nothing"
     return "\n".join(
         [
             "## Baselines",
@@ -142,11 +144,12 @@ def plain(baseline: Baseline) -> str:
         ]
         for which, sample in entry.samples():
             label = f" {printable(sample.label)}" if sample.label else ""
+            median = f"median {decimal_text(sample.median)} {entry.unit}, deviation {decimal_text(sample.mad)}"
+            machine = f"machine {printable(sample.machine)} {sample.machine_digest[:12]}"
+            data = f"configuration {sample.config_digest[:12]}, data {printable(sample.dataset_id or 'none')}"
             lines += [
-                f"  {which}{label}: median {decimal_text(sample.median)} {entry.unit}, deviation"
-                f" {decimal_text(sample.mad)}, {len(sample.runs)} runs, size class {sample.size_class or 'none'}",
-                f"    machine {printable(sample.machine)} {sample.machine_digest[:12]}, configuration"
-                f" {sample.config_digest[:12]}, data {printable(sample.dataset_id or 'none')}",
+                f"  {which}{label}: {median}, {len(sample.runs)} runs, size class {sample.size_class or 'none'}",
+                f"    {machine}, {data}",
                 f"    values {' '.join(decimal_text(value) for value in sample.values)}",
             ]
     return "\n".join(lines) + "\n"
@@ -201,4 +204,4 @@ def _own(value: float | None) -> str:
 
 def _safe(text: str) -> str:
     """Return a text that Markdown shows as it is."""
-    return _MARKUP.sub(r"\\\1", html.escape(printable(text, _LONGEST), quote=False))
+    return _CALLING.sub(r"\1&#8203;", _MARKUP.sub(r"\\\1", html.escape(printable(text, _LONGEST), quote=False)))

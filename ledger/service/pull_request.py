@@ -60,9 +60,25 @@ def pull_request(project: Path, base: str | None = None, head: str | None = None
     if commit is None:
         message = f"git knows no commit {name!r} in {project}; fetch it, or name another with --head"
         raise ConfigurationError(message)
-    found = git.merge_bases(project, ref, commit)
+    return PullRequest(ref, parting(project, ref, name, ref, commit), commit, name)
+
+
+def parting(project: Path, ref: str, name: str, one: str, other: str) -> str:
+    """Return the commit (hex) where two histories part.
+
+    Args:
+        project: Directory of the project.
+        ref: What the first is called.
+        name: What the second is called.
+        one: The first commit or ref.
+        other: The second.
+
+    Raises:
+        ConfigurationError: There is none or several, or the history that holds it is not at hand.
+    """
+    found = git.merge_bases(project, one, other)
     if len(found) == 1:
-        return PullRequest(ref, found[0], commit, name)
+        return found[0]
     if found:
         message = (
             f"{ref} and {name} have {len(found)} merge bases ({', '.join(one[:12] for one in found)}), so nobody knows"

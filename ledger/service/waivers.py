@@ -15,7 +15,7 @@ from typing import Final
 from ledger import git
 from ledger.attestation import public_key_of, signed_text, signer_of_text
 from ledger.baselines.changing import GivenUp
-from ledger.baselines.review import WAIVER_ROLE, Signature
+from ledger.baselines.review import Signature
 from ledger.baselines.waiver import (
     DIRECTORY,
     SUFFIX,
@@ -30,6 +30,7 @@ from ledger.errors import ConfigurationError, StoreError
 from ledger.service import accepted
 from ledger.service.trust import trusted
 from ledger.trust.keys import BASELINE_NAMESPACE
+from ledger.trust.policy import WAIVER_ROLE
 from ledger.trust.refusal import RefusedError
 from ledger.trust.root import TrustRoot
 
@@ -78,7 +79,7 @@ class Signatures:
             found = signer_of_text(signed.text, signed.signature, self._root, BASELINE_NAMESPACE, self.at, "it")
         except RefusedError as error:
             return Signature(refused=(error.reason, f"does not count: {error.sentence}"))
-        return Signature(found.principal, found.roles)
+        return Signature(found.principal, None if WAIVER_ROLE in found.roles else WAIVER_ROLE)
 
 
 def make(
