@@ -16,9 +16,9 @@ from ledger.baselines.model import decimal_text
 from ledger.report.text import printable
 from ledger.units import format_value
 
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]()+.!|~:-])")
-_CALLING: Final = re.compile(r"([@#])")
-"""What calls people and names issues, even where it is escaped: a space without width breaks it."""
+_MARKUP: Final = re.compile(r"([\\`*_\[\]|~])")
+_CALLING: Final = re.compile(r"([@#]|:(?=//)|www(?=\.))")
+"""What calls people, names issues and becomes a link by itself: a space without width breaks it."""
 _LONGEST: Final = 300
 _NOTHING: Final = "—"
 

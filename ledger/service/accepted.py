@@ -66,6 +66,11 @@ class AcceptedBaselines:
         """
         return self._read(path) if path in self.content else None
 
+    def beside(self, other: "AcceptedBaselines") -> "AcceptedBaselines":
+        """Return these baselines, with files that another state has the same bytes of read only once."""
+        same = [path for path, data in self.content.items() if other.content.get(path) == data]
+        return AcceptedBaselines(self.where, self.content, {path: other._read(path) for path in same})  # noqa: SLF001 - the same class
+
     def elsewhere(self, key: Key) -> Baseline | None:
         """Return a baseline of an asset and partition for whatever machine there is one, by name of its profile."""
         name = relative_path(key[0], "any", key[1]).partition("/")[2]

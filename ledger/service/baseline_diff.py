@@ -42,6 +42,7 @@ def difference(project: Path, commits: str) -> Difference:
         base = parting(project, first or "HEAD", name, base, head)
         allowance = allowance_of(settings_of(project, base).regression)
     before, after = from_ref(project, base, base[:12]), from_ref(project, head, name)
+    after = after.beside(before)
     request = PullRequest(first or "HEAD", base, head, name)
     others = [
         *loosened_settings(project, request),

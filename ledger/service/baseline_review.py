@@ -85,7 +85,7 @@ def review(
     regression = settings.regression
     refused = _of_tree(project, request)
     before = from_ref(project, request.base, request.base_shown)
-    after = from_ref(project, request.head, request.head_shown)
+    after = from_ref(project, request.head, request.head_shown).beside(before)
     found = changes(before.all(), after.all(), allowance_of(regression))
     given_up = [one.given_up for one in found if one.given_up is not None]
     given_up += loosened_settings(project, request)

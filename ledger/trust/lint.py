@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ledger.trust.keys import MANIFEST_NAMESPACE, NAMESPACES, Key, read_revoked, read_signers
-from ledger.trust.policy import parse_policy, unmet_roles
+from ledger.trust.policy import WAIVER_ROLE, parse_policy, unmet_roles
 from ledger.trust.refusal import RefusedError
 from ledger.trust.root import FILES, POLICY, REVOKED, SIGNERS, TrustRoot
 
