@@ -15,6 +15,8 @@ from typing import Final
 from ledger.attestation import signed_text
 from ledger.baselines import Baseline, Change, MetricBaseline, entry_digest, read, relative_path, write
 from ledger.baselines.waiver import WaivedChange, Waiver, file_name, text_of
+from ledger.service.baseline_review import review
+from ledger.service.pull_request import pull_request
 from ledger.store import open_store
 from ledger.trust.keys import BASELINE_NAMESPACE
 from tests.judged import batches, story
@@ -134,9 +136,6 @@ class Site:
         change: Callable[[WaivedChange], WaivedChange] = lambda one: one,
     ) -> None:
         """Write a waiver of all that is given up, as somebody would who does not use the command."""
-        from ledger.service.baseline_review import review
-        from ledger.service.pull_request import pull_request
-
         found = review(self.project, pull_request(self.project, "origin/main"), at=datetime.now(UTC))
         changes = tuple(
             change(

@@ -43,9 +43,7 @@ def test_no_baseline_of_its_own_helps_a_slow_one_unless_somebody_who_may_allows_
     code, out, _ = gate(site)
     assert code == 0, out
     assert f"waived by {ALICE} until" in out
-    slower = {"slower": 2.4, "since": 0}
-    site.runs(80, commit=slowed(site, "slower still") if site.git("status", "-s") else site.commit("x", "--allow-empty"),
-              **slower)  # fmt: skip
+    site.runs(80, commit=site.commit("slower still", "--allow-empty"), slower=2.4, since=0)
     assert gate(site)[0] == 1
 
 

@@ -1,4 +1,4 @@
-"""Each way to hide a regression by changing what is accepted, tried in a real repository; each is refused by its name."""
+"""Each way to hide a regression by changing what is accepted, tried in a real repository; each has a refusal of its own."""
 
 import dataclasses
 import shutil
@@ -18,8 +18,12 @@ def changed(site: Site, change, metric="duration_s") -> None:
     site.commit()
 
 
-def with_current(**facts):
-    return lambda entry: replace(entry, current=replace(entry.current, **facts))
+def entry_with(metric: str, **facts):
+    return lambda site: changed(site, lambda entry: replace(entry, **facts), metric)
+
+
+def current_with(**facts):
+    return lambda site: changed(site, lambda entry: replace(entry, current=replace(entry.current, **facts)))
 
 
 def renamed(site: Site, **identity) -> None:
@@ -208,11 +212,8 @@ def trusted_by_the_change_itself(site: Site) -> None:
 
 def promoted_by_the_change_itself(site: Site) -> None:
     """Sign with a key of somebody whom the pull request gives the role."""
-    words = ("keys", "init", "--principal", BOB, "--role", "baselines", "--key", str(site.key(BOB)))
-    site.git("checkout", "-q", "-b", "scratch")
     policy = site.project / "config" / "trust" / "policy.json"
     policy.write_text(policy.read_text().replace('"engineering"', '"baselines"'))
-    del words
     waived(site, principal=BOB)
 
 
@@ -231,9 +232,8 @@ def changed_after_the_waiver(site: Site) -> None:
     waived(site, after=lambda site: changed(site, loosened(1.1)))
 
 
-def with_later_expiry(text: str) -> str:
-    year = text.partition("expires: ")[2][:4]
-    return text.replace(f"expires: {year}-", f"expires: {year}-", 1).replace('reason: "known"', 'reason: "agreed"')
+def with_another_reason(text: str) -> str:
+    return text.replace('reason: "known"', 'reason: "agreed"')
 
 
 TRICKS = {
@@ -242,26 +242,26 @@ TRICKS = {
     "a file is deleted": (removed_file, {"file_removed"}, 1),
     "the asset is renamed": (lambda site: renamed(site, asset="loads"), {"renamed"}, 1),
     "it lies in another profile's directory": (lambda site: renamed(site, profile="fast"), {"renamed", "profile"}, 1),
-    "a limit is raised": (lambda site: changed(site, lambda one: replace(one, limit=5.0), "cpu_s"), {"limit", "kind"}, 1),
-    "a limit is set": (lambda site: changed(site, lambda one: replace(one, limit=5.0)), {"limit", "kind"}, 1),
-    "a limit is dropped": (lambda site: changed(site, lambda one: replace(one, limit=None), "cpu_s"), {"limit", "kind"}, 1),
-    "a floor is raised": (lambda site: changed(site, lambda one: replace(one, floor=60.0), "cpu_s"), {"floor", "kind"}, 1),
+    "a limit is raised": (entry_with("cpu_s", limit=5.0), {"limit", "kind"}, 1),
+    "a limit is set": (entry_with("duration_s", limit=5.0), {"limit", "kind"}, 1),
+    "a limit is dropped": (entry_with("cpu_s", limit=None), {"limit", "kind"}, 1),
+    "a floor is raised": (entry_with("cpu_s", floor=60.0), {"floor", "kind"}, 1),
     "the direction is flipped": (
-        lambda site: changed(site, lambda one: replace(one, direction="higher_is_better")), {"direction", "kind"}, 1,
+        entry_with("duration_s", direction="higher_is_better"), {"direction", "kind"}, 1,
     ),
-    "the unit is changed": (lambda site: changed(site, lambda one: replace(one, unit="rows")), {"unit", "kind"}, 1),
-    "the data set is another": (lambda site: changed(site, with_current(dataset_id="tiny")), {"data_set", "kind"}, 1),
-    "the size class is another": (lambda site: changed(site, with_current(size_class="2^2")), {"size_class", "kind"}, 1),
+    "the unit is changed": (entry_with("duration_s", unit="rows"), {"unit", "kind"}, 1),
+    "the data set is another": (current_with(dataset_id="tiny"), {"data_set", "kind"}, 1),
+    "the size class is another": (current_with(size_class="2^2"), {"size_class", "kind"}, 1),
     "the configuration is another": (
-        lambda site: changed(site, with_current(config_digest="0" * 64)), {"configuration", "kind"}, 1,
+        current_with(config_digest="0" * 64), {"configuration", "kind"}, 1,
     ),
     "the machine is another": (
-        lambda site: changed(site, with_current(machine="a slow one")), {"machine_class", "profile", "kind"}, 1,
+        current_with(machine="a slow one"), {"machine_class", "profile", "kind"}, 1,
     ),
     "there are fewer runs": (fewer_runs, {"runs", "kind"}, 1),
     "the values are far apart": (far_apart, {"spread", "kind"}, 1),
     "the anchor is removed": (
-        lambda site: changed(site, lambda one: replace(one, anchor=None)), {"anchor_removed", "kind"}, 1,
+        entry_with("duration_s", anchor=None), {"anchor_removed", "kind"}, 1,
     ),
     "the anchor is replaced": (worse_anchor, {"anchor_median", "kind"}, 1),
     "many small steps": (small_steps, {"waiver_allows"}, 1),
@@ -296,7 +296,7 @@ TRICKS = {
         lambda site: waived(site, principal=ALICE, key=site.key(BOB)), {"waiver_signer"}, 1,
     ),
     "the waiver's key was revoked": (revoked_meanwhile, {"waiver_revoked_key"}, 1),
-    "the waiver is altered": (lambda site: waived(site, alter=with_later_expiry), {"waiver_bad_signature"}, 4),
+    "the waiver is altered": (lambda site: waived(site, alter=with_another_reason), {"waiver_bad_signature"}, 4),
     "the waiver is a manifest's signature": (
         lambda site: waived(site, namespace=MANIFEST_NAMESPACE), {"waiver_namespace"}, 1,
     ),
