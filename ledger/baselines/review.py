@@ -127,7 +127,7 @@ def waived(
         tried: list[Refused] = []
         for signed in waivers:
             entry = next((entry for entry in signed.waiver.changes if entry.subject == one.subject), None)
-            if entry is None:
+            if entry is None or not (signed.is_new or (entry.was, entry.becomes) == (one.was, one.becomes)):
                 continue
             problem = _problem(one, entry, signed, check, at, longest)
             if problem is None:

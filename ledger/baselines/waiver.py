@@ -66,12 +66,21 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class SignedWaiver:
-    """A waiver as its file has it: where, the text that was signed, the armoured signature, and what the text says."""
+    """A waiver as its file has it.
+
+    Attributes:
+        where: Name of the file, for messages.
+        text: What was signed.
+        signature: The armoured signature.
+        waiver: What the text says.
+        is_new: Whether it came with the changes that are judged; an older one that is for others says nothing of them.
+    """
 
     where: str
     text: bytes
     signature: str
     waiver: Waiver
+    is_new: bool = True
 
 
 def text_of(waiver: Waiver) -> str:

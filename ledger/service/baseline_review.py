@@ -91,7 +91,7 @@ def review(
     given_up += loosened_settings(project, request)
     given_up += changed_attributes(project, request, [f"{DIRECTORY}/{path}" for path in after.content])
     refused += of_changes(found)
-    waivers = waivers_at(project, request.head, request.head_shown)
+    waivers = waivers_at(project, request)
     signatures = Signatures(project, request.ref, at)
     longest = timedelta(days=regression.max_waiver_days)
     unwaived, allowed = waived(given_up, waivers, signatures, at=at, longest=longest)

@@ -7,7 +7,7 @@ Rules:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from ledger.baselines.waiver import (
 )
 from ledger.errors import ConfigurationError, StoreError
 from ledger.service import accepted
+from ledger.service.pull_request import PullRequest
 from ledger.service.trust import trusted
 from ledger.trust.keys import BASELINE_NAMESPACE
 from ledger.trust.policy import WAIVER_ROLE
@@ -38,21 +39,23 @@ _DEPTH: Final = 3
 """Parts of a waiver's path below the directory of baselines."""
 
 
-def waivers_at(project: Path, commit: str, shown: str) -> tuple[SignedWaiver, ...]:
-    """Return the waivers that a commit holds, by path.
+def waivers_at(project: Path, request: PullRequest) -> tuple[SignedWaiver, ...]:
+    """Return the waivers that the head of a pull request holds, by path.
 
     Args:
         project: Directory of the project.
-        commit: The commit, hex.
-        shown: What to call the commit in messages.
+        request: Its commits.
 
     Raises:
         BaselineFormatError: A file is no waiver.
     """
     below = f"{accepted.DIRECTORY}/{DIRECTORY}"
-    found = git.files_at(project, commit, below) or {}
+    found = git.files_at(project, request.head, below) or {}
+    before = git.files_at(project, request.base, below) or {}
     return tuple(
-        read_waiver(data, f"{shown}:{below}/{path}") for path, data in sorted(found.items()) if path.endswith(SUFFIX)
+        replace(read_waiver(data, f"{request.head_shown}:{below}/{path}"), is_new=before.get(path) != data)
+        for path, data in sorted(found.items())
+        if path.endswith(SUFFIX)
     )
 
 

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+from ledger.service.git_files import LINES
 from tests.baselines.site import BASE, PROFILE, Site, loosened, moved
 from tests.readiness.site import git, said
 
@@ -137,6 +139,11 @@ def test_init_adds_what_is_missing_and_changes_nothing_that_is_there(tmp_path):
     assert git(place, "check-attr", "diff", "eol", "--", "baselines/p/a.json").splitlines() == [
         "baselines/p/a.json: diff: dagster-baseline", "baselines/p/a.json: eol: lf",
     ]  # fmt: skip
+
+
+def test_this_repository_has_the_lines_itself():
+    lines = (Path(__file__).parents[2] / ".gitattributes").read_text().splitlines()
+    assert set(LINES) <= set(lines)
 
 
 def test_an_upgrade_of_attributes_by_init_is_no_trick(site):

@@ -1,4 +1,4 @@
-"""Each way to hide a regression by changing what is accepted, tried in a real repository; each has a refusal of its own."""
+"""Each way to hide a regression by changing what is accepted, tried in a real repository: each has its own refusal."""
 
 import dataclasses
 import shutil
