@@ -163,7 +163,7 @@ def is_shallow(directory: Path) -> bool:
 
 def changed_between(directory: Path, before: str, after: str) -> tuple[str, ...] | None:
     """Return the paths that two commits have otherwise, from the top of the repository; ``None`` where git failed."""
-    told = _git(directory, "diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", before, after, "--")
+    told = _git(directory, "diff-tree", "-r", "--no-renames", "--name-only", "-z", before, after)
     return None if told is None else tuple(filter(None, told.split("\0")))
 
 

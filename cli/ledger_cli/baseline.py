@@ -8,7 +8,7 @@ import click
 
 from ledger_cli import gating
 from ledger_cli.baseline_review import check, diff, textconv, waive
-from ledger_cli.options import Moment, format_option, open_ledger, terminal_width
+from ledger_cli.options import Moment, format_option, open_ledger, settings_options, terminal_width
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,7 +113,7 @@ def propose(  # noqa: PLR0913 - one parameter per option
 @_base
 @_body
 @click.option("--write", "written", is_flag=True, help="Write the files; without it they are only described.")
-@gating.where_options
+@settings_options
 @format_option("text", "json")
 def retire(  # noqa: PLR0913 - one parameter per option
     *,
@@ -125,7 +125,6 @@ def retire(  # noqa: PLR0913 - one parameter per option
     written: bool,
     words: tuple[str, ...],
     env: str | None,
-    ledger_uri: str | None,
     form: str,
 ) -> None:
     """Retire METRIC of ASSET, or all its metrics: judged no more, and still to be seen in the file.
@@ -136,7 +135,6 @@ def retire(  # noqa: PLR0913 - one parameter per option
     from ledger.service.proposing import save
     from ledger.service.retiring import retire as make
 
-    del ledger_uri
     settings, _, project = gating.loaded(words, env)
     accepted = from_directory(project / DIRECTORY)
     proposed = make(accepted, asset, metric, reason, settings.regression, _held(project, base))

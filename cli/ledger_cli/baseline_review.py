@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger_cli import exit_codes, gating, pull_request
-from ledger_cli.options import format_option, open_ledger
+from ledger_cli.options import format_option, open_ledger, settings_options
 from ledger_cli.sealing import Span
 
 if TYPE_CHECKING:
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("commits", metavar="BASE..HEAD")
-@gating.where_options
 @format_option("text", "markdown", "json")
-def diff(*, commits: str, words: tuple[str, ...], env: str | None, ledger_uri: str | None, form: str) -> None:
+def diff(*, commits: str, form: str) -> None:
     """Show what changes about baselines between two commits, metric by metric, and what that gives up.
 
     BASE..HEAD compares the two, BASE...HEAD what HEAD changed since they parted, BASE alone the working tree.
@@ -29,7 +28,6 @@ def diff(*, commits: str, words: tuple[str, ...], env: str | None, ledger_uri: s
     from ledger.service.baseline_diff import difference
     from ledger.service.locate import project_directory
 
-    del words, env, ledger_uri
     changes, others = difference(project_directory(), commits)
     if form == "json":
         sys.stdout.write(json.dump(baseline_changes.document(changes, others)) + "\n")
@@ -105,7 +103,7 @@ def check(
     type=click.Path(path_type=Path),
     help="Private key or .pub file of one that an agent holds. [default: ~/.ssh/dagster-ledger]",
 )
-@gating.where_options
+@settings_options
 def waive(  # noqa: PLR0913 - one parameter per option
     *,
     base: str | None,
@@ -117,7 +115,6 @@ def waive(  # noqa: PLR0913 - one parameter per option
     key: Path | None,
     words: tuple[str, ...],
     env: str | None,
-    ledger_uri: str | None,
 ) -> None:
     """Sign a waiver of what a pull request gives up; whose signature counts is told by the protected branch."""
     from datetime import UTC, datetime, timedelta
@@ -125,7 +122,6 @@ def waive(  # noqa: PLR0913 - one parameter per option
     from ledger.service.locate import project_directory
     from ledger.service.waivers import make
 
-    del ledger_uri
     review, project = pull_request.review_of(words, env, base, head), project_directory()
     allowed = {one.given_up.subject for one in review.allowed}
     chosen = [

@@ -8,7 +8,7 @@ Rules:
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from ledger.baselines.waiver import SUFFIX
 from ledger.errors import ConfigurationError
 from ledger.service.accepted import DIRECTORY, AcceptedBaselines, from_ref
 from ledger.service.config_changes import changed_attributes, loosened_settings, settings_of
+from ledger.service.git_files import ATTRIBUTES
 from ledger.service.policy import allowance_of
 from ledger.service.pull_request import PullRequest
 from ledger.service.waivers import Signatures, waivers_at
@@ -88,8 +89,11 @@ def review(
     after = from_ref(project, request.head, request.head_shown).beside(before)
     found = changes(before.all(), after.all(), allowance_of(regression))
     given_up = [one.given_up for one in found if one.given_up is not None]
-    given_up += loosened_settings(project, request)
-    given_up += changed_attributes(project, request, [f"{DIRECTORY}/{path}" for path in after.content])
+    changed = _changed(project, request)
+    if any(path.endswith(".yaml") for path in changed):
+        given_up += loosened_settings(project, request)
+    if any(path.rpartition("/")[2] == ATTRIBUTES for path in changed):
+        given_up += changed_attributes(project, request, [f"{DIRECTORY}/{path}" for path in after.content])
     refused += of_changes(found)
     waivers = waivers_at(project, request)
     signatures = Signatures(project, request.ref, at)
@@ -104,7 +108,7 @@ def review(
         given_up=tuple(given_up),
         refused=(*refused, *unwaived),
         allowed=tuple(allowed),
-        changes_only_baselines=_changes_only_baselines(project, request),
+        changes_only_baselines=_only_baselines(project, changed),
     )
 
 
@@ -157,12 +161,18 @@ def _misplaced(path: str) -> Refused:
     return Refused("place", f"{DIRECTORY}/{path}", said)
 
 
-def _changes_only_baselines(project: Path, request: PullRequest) -> bool:
+def _changed(project: Path, request: PullRequest) -> tuple[str, ...]:
+    """Return the paths that the head has otherwise than the merge base, from the top of the repository."""
+    found = git.changed_between(project, request.base, request.head)
+    if found is None:
+        message = f"git cannot compare {request.base_shown} with {request.head_shown} in {project}; fetch both"
+        raise ConfigurationError(message)
+    return found
+
+
+def _only_baselines(project: Path, changed: Iterable[str]) -> bool:
     """Return whether nothing but baseline files and waivers differs."""
-    changed = git.changed_between(project, request.base, request.head)
     top = git.root_of(project)
-    if changed is None or top is None:
-        return False
-    below = project.resolve().relative_to(top.resolve()).as_posix()
+    below = "." if top is None else project.resolve().relative_to(top.resolve()).as_posix()
     prefix = f"{DIRECTORY}/" if below == "." else f"{below}/{DIRECTORY}/"
-    return all(path.startswith(prefix) for path in changed)
+    return top is not None and all(path.startswith(prefix) for path in changed)

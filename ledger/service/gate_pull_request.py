@@ -7,6 +7,8 @@ Rules:
   waived, or it was measured under other circumstances and gives nothing up. Then its own is what is held against.
 - An asset that the merge base has no baseline of is held against the pull request's own. One that it has a baseline of
   for other machines only is not comparable, unless nothing but baselines was changed, so that the code is the same.
+- What the merge base has accepted and the candidates did not measure is missing, and fails: what is made no more is
+  retired.
 - A refused change of a baseline fails the gate, whatever was measured.
 """
 
@@ -24,7 +26,7 @@ from ledger.service.baseline_words import BaselineWords
 from ledger.service.regression import PAIR, Answer, Question, ask
 from ledger.stats.records import Assessment, Comparison, Finding
 from ledger.store.protocol import LedgerView
-from ledger.verdict import Verdict, verdict_of
+from ledger.verdict import Verdict, name_of, verdict_of
 
 _GRAVITY = ("regressed", "inconclusive", "not_comparable", "improved", "ok")
 _Pair = tuple[Comparison, Finding]
@@ -93,7 +95,7 @@ def _joined(former: Answer, own: Answer, review: Review) -> Answer:
         findings=tuple(finding for _, finding in pairs),
         environment_shift=former.assessment.environment_shift or own.assessment.environment_shift,
     )
-    missing = tuple(dict.fromkeys((*former.verdict.missing, *own.verdict.missing)))
+    missing = tuple(dict.fromkeys((*former.verdict.missing, *own.verdict.missing, *_vanished(former))))
     digests = f"{former.baseline_digest} {own.baseline_digest}"
     return replace(
         own,
@@ -105,6 +107,15 @@ def _joined(former: Answer, own: Answer, review: Review) -> Answer:
         verdict=_with_refused(verdict_of(assessment, own.policy, missing), review),
         undeclared=tuple(sorted({*former.undeclared, *own.undeclared})),
     )
+
+
+def _vanished(former: Answer) -> list[str]:
+    """Return what the merge base has accepted and the candidates did not measure, by name."""
+    return [
+        name_of(finding)
+        for comparison, finding in zip(former.comparisons, former.assessment.findings, strict=True)
+        if comparison.baseline.values and not comparison.candidate.values
+    ]
 
 
 def _pairs(answer: Answer) -> Mapping[tuple[str, str, str], _Pair]:

@@ -12,11 +12,9 @@ Rules:
 - What a person decided stays: limits, floors and anchors of metrics, and metrics that were not asked for.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from ledger.baselines import (
     AcceptedRun,
@@ -35,26 +33,19 @@ from ledger.baselines import (
     size_class_of,
     write,
 )
-from ledger.baselines.drift import overdrawn, too_spread
-from ledger.baselines.loosening import of_entry
 from ledger.baselines.model import ChangeKind
 from ledger.errors import ConfigurationError, StoreError
 from ledger.metrics import MetricRegistry
 from ledger.names import no_such
+from ledger.service.acceptable import kind_of, looser, no_sample, problems_of
 from ledger.service.accepted import AcceptedBaselines
 from ledger.service.choosing import Choice, choose
-from ledger.service.comparability import UNRECORDED, shared_facts
+from ledger.service.comparability import shared_facts
 from ledger.service.comparing import judged_of, judging
 from ledger.service.observing import Key, Observed, Series, observe
 from ledger.service.policy import allowance_of
 from ledger.settings import RegressionSettings
 from ledger.store.protocol import LedgerView
-
-_LEAST_FOR_CHANGES: Final = 10
-"""Fewer values show no change point that could be told from noise."""
-
-_LOOSER: Final = frozenset({"median", "runs", "unit", "anchor_median", "anchor_runs"})
-"""What is loosened by a worse or a smaller sample; other circumstances rebase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +234,7 @@ def _of_asset(
     observed, proposal = ground.observed, ground.proposal
     runs = tuple(dict.fromkeys(run_id for one in series.values() for run_id in one.run_ids))
     facts = shared_facts(observed, key, runs)
-    problem = _no_sample(observed, key, facts, runs)
+    problem = no_sample(observed, key, facts, runs)
     if problem is not None:
         return None, [problem]
     fact = facts[0]
@@ -258,13 +249,14 @@ def _of_asset(
         if before is not None and _is_there(before, sample, proposal.anchor):
             continue
         entry = _entry(ground, baseline, one, sample)
-        looser = tuple(
+        given_up = tuple(
             what
             for former in dict.fromkeys(filter(None, (before, ground.held(baseline, metric))))
-            for what in _looser(former, entry, ground.settings)
+            for what in looser(former, entry, ground.settings)
         )
-        problems += _problems(one, entry, tuple(dict.fromkeys(looser)), proposal, ground.settings)
-        if looser:
+        told = tuple(dict.fromkeys(given_up))
+        problems += problems_of(one, entry, told, ground.settings, few=proposal.few, loosen=proposal.loosen)
+        if told:
             entry = replace(entry, change=Change("loosen", proposal.reason))
         entries[metric] = entry
         former_sample = before.current if before is not None else None
@@ -292,77 +284,12 @@ def _entry(ground: _Ground, baseline: Baseline, series: Series, sample: Accepted
         unit=series.unit,
         direction=direction if kept is None else kept.direction,
         current=sample,
-        change=Change(_kind(held, sample), ground.proposal.reason),
+        change=Change(kind_of(held, sample), ground.proposal.reason),
         anchor=replace(sample, label=label) if label is not None else kept.anchor if kept is not None else None,
         limit=kept.limit if kept is not None else None,
         floor=kept.floor if kept is not None else None,
         supersedes=entry_digest(baseline, held) if held is not None else None,
     )
-
-
-def _no_sample(observed: Observed, key: Key, facts: Sequence[RunFacts], runs: tuple[str, ...]) -> str | None:
-    """Return why runs are no sample of an asset, ``None`` where they are."""
-    if not facts or facts[0].machine == UNRECORDED or facts[0].config_digest == UNRECORDED:
-        return f"the runs of {key[0]} did not record their machine and configuration, so nothing can be held to them"
-    if len(facts) > 1:
-        machines = sorted({fact.machine for fact in facts})
-        what = f"machines ({'; '.join(machines)})" if len(machines) > 1 else "configurations or sets of packages"
-        return f"the runs of {key[0]} are of several {what}; narrow them with --last, --since, --commit or --run"
-    shared = [
-        process
-        for process, count in Counter(observed.circumstance(run_id, key).process for run_id in runs).items()
-        if process is not None and count > 1
-    ]
-    if shared:
-        return f"runs of {key[0]} share a process, so they are no independent values; start a process per run"
-    return None
-
-
-def _problems(
-    series: Series,
-    entry: MetricBaseline,
-    looser: Sequence[str],
-    proposal: Proposal,
-    settings: RegressionSettings,
-) -> list[str]:
-    """Return why a sample is not accepted, one sentence each."""
-    name, sample = f"{series.metric} of {series.asset}", entry.current
-    found = []
-    if len(sample.runs) < settings.min_baseline_runs and not proposal.few:
-        found.append(
-            f"{name} has {len(sample.runs)} runs, a baseline has at least {settings.min_baseline_runs}; make more with"
-            " `dagster-ledger run --runs`, or accept few with --few"
-        )
-    if looser and not proposal.loosen:
-        told = ", ".join(looser)
-        found.append(f"{name} would be loosened ({told}, in {series.unit}); say so with --loosen, the reason is kept")
-    cv = too_spread(sample, series.unit, allowance_of(settings))
-    if cv is not None:
-        found.append(
-            f"{name} varies too much (coefficient of variation {cv:.2f}, at most {settings.max_baseline_cv:g}); make"
-            " the runs on a quieter machine, or set regression.max_baseline_cv"
-        )
-    changed = _changed_at(series)
-    if changed is not None:
-        found.append(f"{name} changed at run {changed[:8]}; take the runs from there on with --since or --last")
-    return found
-
-
-def _looser(before: MetricBaseline, entry: MetricBaseline, settings: RegressionSettings) -> list[str]:
-    """Return what a new entry gives up that is not only measured under other circumstances."""
-    found = [one for one in of_entry(before, entry) if one.code in _LOOSER]
-    drifted = overdrawn(before, entry, allowance_of(settings))
-    return [one.what for one in (*found, *((drifted,) if drifted else ()))]
-
-
-def _changed_at(series: Series) -> str | None:
-    """Return the run at which a series changed for good, ``None`` where it did not."""
-    from ledger.stats import change_points  # noqa: PLC0415 - brings scipy
-
-    if len(series.values) < _LEAST_FOR_CHANGES or len(set(series.values)) == 1:
-        return None
-    found = [point for point in change_points(series.values) if not point.provisional]
-    return series.run_ids[found[-1].index] if found else None
 
 
 def _sample(observed: Observed, series: Series, fact: RunFacts, checkpoint: Checkpoint | None) -> AcceptedSample:
@@ -385,19 +312,6 @@ def _sample(observed: Observed, series: Series, fact: RunFacts, checkpoint: Chec
         size_class=size_class_of(tuple(run.rows for run in runs)),
         checkpoint=checkpoint,
     )
-
-
-def _kind(before: MetricBaseline | None, sample: AcceptedSample) -> ChangeKind:
-    """Return the kind of a change that gives nothing up."""
-    if before is None:
-        return "establish"
-    old = before.current
-    same = (old.machine_digest, old.config_digest, old.dataset_id) == (
-        sample.machine_digest,
-        sample.config_digest,
-        sample.dataset_id,
-    )
-    return "tighten" if same else "rebase-profile"
 
 
 def _shortened(problems: Sequence[str], most: int = 5) -> list[str]:

@@ -59,7 +59,8 @@ class Site:
 
     def say(self, *words: str, where: Path | None = None) -> tuple[int, str, str]:
         """Return exit code, output and errors of a command on the ledger."""
-        return said(where or self.project, *words, "--ledger", str(self.ledger))
+        reads = words[:2] not in {("baseline", "diff"), ("baseline", "retire"), ("baseline", "waive")}
+        return said(where or self.project, *words, *(("--ledger", str(self.ledger)) if reads else ()))
 
     def run(self, *words: str, code: int = 0) -> str:
         done = self.say(*words)
@@ -73,11 +74,12 @@ class Site:
 
     def runs(self, first: int, count: int = 5, **more) -> None:
         """Record runs of the commit that is checked out."""
-        commit = more.pop("commit", None) or self.head
+        commit, names = more.pop("commit", None) or self.head, more.pop("names", {})
         story_words = {name: more.pop(name) for name in ("slower", "since", "seed", "noise") if name in more}
         store = open_store(str(self.ledger), create=True)
         for number, values in story(count, first=first, **story_words):
-            record(store, batches(number, values, commit=commit, job=JOB, **more))
+            named = {names.get(asset, asset): measured for asset, measured in values.items()}
+            record(store, batches(number, named, commit=commit, job=JOB, **more))
 
     def propose(self, *words: str, last: int = 5, code: int = 0) -> str:
         asked = ("baseline", "propose", "--last", str(last), "--reason", "measured", "--write", "--few")

@@ -1,5 +1,7 @@
 """The gate of a pull request: held against what was accepted before it and against its own baselines."""
 
+import pytest
+
 from tests.baselines.site import ALICE, GATE, SLOW, Site, loosened, moved
 from tests.judged import LARGE
 from tests.readiness.site import git
@@ -55,6 +57,7 @@ def test_the_settings_of_the_merge_base_are_judged_by(site):
     assert "regression.limits.time goes from 0.1 to 0.9" in out
 
 
+@pytest.mark.slow
 def test_a_metric_that_got_better_is_held_to_it_once_it_is_proposed(site):
     better = {"slower": 0.7, "since": 0}
     site.runs(20, 8, commit=slowed(site, "faster"), **better)
@@ -67,6 +70,7 @@ def test_a_metric_that_got_better_is_held_to_it_once_it_is_proposed(site):
     assert gate(site)[0] == 0
 
 
+@pytest.mark.slow
 def test_a_retired_metric_is_judged_no_more_once_it_is_waived(site):
     site.run("baseline", "retire", "loaded", "duration_s", "--reason", "cpu_s says it", "--write")
     site.run("baseline", "retire", "loaded", "cpu_s", "--reason", "neither", "--write")
@@ -100,6 +104,19 @@ def test_an_asset_that_is_new_is_held_against_its_own_baseline(site):
     assert "judged 10 of 10" in out
 
 
+def test_an_asset_that_the_code_calls_otherwise_is_missing(site):
+    """Neither its own baseline nor the old file that stays hides that what was accepted is not made any more."""
+    names = {"loaded": "loads"}
+    site.runs(20, commit=slowed(site), names=names, **SLOW)
+    site.propose("--asset", "loads")
+    site.runs(40, commit=site.commit("its baseline"), names=names, seed=9, **SLOW)
+    code, out, _ = gate(site)
+    assert code == 1
+    assert "loaded duration_s is required and missing" in out
+    assert gate(site, "--asset", "matched")[0] == 0
+
+
+@pytest.mark.slow
 def test_another_kind_of_machine_is_no_pass_unless_only_baselines_were_changed(site):
     site.runs(20, commit=slowed(site), machine=LARGE, **SLOW)
     site.propose()

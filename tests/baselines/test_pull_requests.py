@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ledger.service.git_files import LINES
 from tests.baselines.site import BASE, PROFILE, Site, loosened, moved
 from tests.readiness.site import git, said
@@ -91,6 +93,7 @@ def test_the_difference_names_what_is_given_up_in_every_form(site):
     assert "knows no commit 'nowhere'" in site.say("baseline", "diff", "nowhere..HEAD")[2]
 
 
+@pytest.mark.slow
 def test_git_itself_shows_the_difference_metric_by_metric(site):
     program = site.place / "bin" / "dagster-ledger"
     program.parent.mkdir()
@@ -158,6 +161,7 @@ def test_an_upgrade_of_attributes_by_init_is_no_trick(site):
     assert path.read_text().splitlines()[-1].startswith("baselines/**/*.waiver")
 
 
+@pytest.mark.slow
 def test_a_proposal_is_one_step_however_often_it_is_made(site):
     site.runs(20, 8, slower=0.9, since=0, commit=site.commit("fast", "--allow-empty"))
     site.propose("--asset", "loaded", "--metric", "duration_s", last=8)
@@ -168,6 +172,7 @@ def test_a_proposal_is_one_step_however_often_it_is_made(site):
     assert site.check() == (0, set())
 
 
+@pytest.mark.slow
 def test_a_proposal_refuses_values_that_are_far_apart_and_a_worse_anchor(site):
     site.runs(20, 9, noise=0.8, commit=site.head)
     words = ("baseline", "propose", "--last", "9", "--reason", "r", "--asset", "matched", "--metric", "duration_s")
@@ -196,6 +201,7 @@ def test_a_waiver_is_only_signed_by_who_may_and_for_a_time(site):
     assert "nothing needs a waiver" in site.say(*words, alice)[2]
 
 
+@pytest.mark.slow
 def test_where_the_ledger_is_not_at_hand_nothing_is_said_to_be_well(site):
     site.runs(20, 8, slower=0.8, since=0, commit=site.commit("fast", "--allow-empty"))
     site.propose("--asset", "loaded", last=8)

@@ -329,6 +329,21 @@ def test_numbers_whose_digests_were_made_anew_are_not_those_of_the_ledger(site):
     assert "other value" in out
 
 
+def test_runs_that_the_ledger_does_not_hold_but_should_are_invented(site):
+    def invented(entry, **facts):
+        runs = tuple(replace(run, run_id=f"made-up-{place}") for place, run in enumerate(entry.current.runs))
+        return replace(entry, current=replace(entry.current, runs=runs, **facts))
+
+    changed(site, invented)
+    code, out, _ = site.say("baseline", "check", "--base", "origin/main")
+    assert code == 4
+    assert "the ledger has no value" in out
+    changed(site, lambda entry: invented(entry, checkpoint=None))
+    code, out, _ = site.say("baseline", "check", "--base", "origin/main")
+    assert code == 3
+    assert "not recomputed: duration_s of loaded" in out
+
+
 def test_a_file_that_was_only_renamed_is_sent_back(site):
     site.git("mv", f"baselines/{PROFILE}/loaded.json", f"baselines/{PROFILE}/other.json")
     site.commit()
