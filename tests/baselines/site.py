@@ -190,7 +190,7 @@ def made(place: Path) -> Site:
     """Return a site: baselines of three assets with an anchor, merged; people may sign; a branch is checked out."""
     site = Site(place)
     site.project.mkdir(parents=True)
-    site.git("init", "-q", "-b", "main")
+    site.git("init", "-q", "--template=", "-b", "main")
     (site.project / "config").mkdir()
     (site.project / "config" / "base.yaml").write_text(BASE)
     (site.project / "code.py").write_text("fast = True\n")
@@ -203,7 +203,7 @@ def made(place: Path) -> Site:
         assert said(site.project, *words, "--key", str(site.key(principal)))[0] == 0
     assert said(site.project, "init", "--git")[0] == 0
     site.commit("baselines, keys and policy")
-    git(place, "init", "-q", "--bare", "-b", "main", "origin.git")
+    git(place, "init", "-q", "--template=", "--bare", "-b", "main", "origin.git")
     site.git("remote", "add", "origin", str(place / "origin.git"))
     site.publish()
     site.git("checkout", "-q", "-b", "change")

@@ -98,6 +98,7 @@ WAIVERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WAIVERS)
 def test_a_waiver_that_cannot_be_read_is_told_with_its_line(site, name):
     spoil, words = WAIVERS[name]

@@ -303,7 +303,18 @@ TRICKS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("trick", TRICKS)
+LIKE_ANOTHER = {
+    *("a limit is set", "a limit is dropped", "a floor is raised", "the size class is another"),
+    *("the configuration is another", "attributes beside the files hide it", "those of an environment are"),
+    *("directories differ in capitals", "the directory becomes a link", "the waiver never ends"),
+    *("the waiver names another signer", "the waiver is a manifest's signature", "the change gives the role"),
+}
+"""Tricks that differ from another one in the place only."""
+
+
+@pytest.mark.parametrize(
+    "trick", [pytest.param(name, marks=pytest.mark.slow) if name in LIKE_ANOTHER else name for name in TRICKS]
+)
 def test_each_trick_is_refused_with_its_own_reason(site, trick):
     play, reasons, code = TRICKS[trick]
     play(site)
