@@ -25,7 +25,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "kind": "a change gives something up and does not say so",
         "supersedes": "a change does not follow what is accepted",
         "profile": "an entry was measured on another machine than its profile says",
-        "link": "something below baselines is no file of its own",
+        "link": "something below baselines or config is no file of its own",
         "place": "a file below baselines lies where nothing reads it",
         "case": "two names differ in capitals only",
         "waiver_other_change": "a waiver is for another change",

@@ -21,7 +21,7 @@ from ledger.baselines.waiver import DIRECTORY as WAIVERS
 from ledger.baselines.waiver import SUFFIX
 from ledger.errors import ConfigurationError
 from ledger.service.accepted import DIRECTORY, AcceptedBaselines, from_ref
-from ledger.service.config_changes import changed_attributes, loosened_settings, settings_of
+from ledger.service.config_changes import CONFIG, changed_attributes, loosened_settings, settings_of
 from ledger.service.git_files import ATTRIBUTES
 from ledger.service.policy import allowance_of
 from ledger.service.pull_request import PullRequest
@@ -113,7 +113,7 @@ def review(
 
 
 def _of_tree(project: Path, request: PullRequest) -> list[Refused]:
-    """Return what lies below the directory of baselines that nothing reads as it stands there."""
+    """Return what lies below the directory of baselines, or of the configuration, that is not read as it stands."""
     here = git.tree(project, request.head, recursive=False)
     below = git.tree(project, request.head, f"{DIRECTORY}/")
     if here is None or below is None:
@@ -124,9 +124,10 @@ def _of_tree(project: Path, request: PullRequest) -> list[Refused]:
         for name in here
         if name != DIRECTORY and name.casefold() == DIRECTORY
     ]
-    linked = {path: mode for path, (mode, _) in {**below, **_own(here)}.items()}
+    config = git.tree(project, request.head, f"{CONFIG}/") or {}
+    linked = {path: mode for path, (mode, _) in {**below, **config, **_own(here)}.items()}
     refused += [
-        Refused("link", path, f"{path} is a link or a repository of its own; a baseline is a file of its own")
+        Refused("link", path, f"{path} is a link or a repository of its own; make it a file of its own")
         for path, mode in linked.items()
         if not mode.startswith(("100", "040"))
     ]
@@ -142,7 +143,7 @@ def _of_tree(project: Path, request: PullRequest) -> list[Refused]:
 
 
 def _own(here: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    return {DIRECTORY: here[DIRECTORY]} if DIRECTORY in here else {}
+    return {name: here[name] for name in (DIRECTORY, CONFIG) if name in here}
 
 
 def _is_placed(path: str) -> bool:

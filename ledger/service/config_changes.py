@@ -23,7 +23,9 @@ from ledger.service.pull_request import PullRequest
 from ledger.settings import Placed, Settings, parse_yaml, resolve
 from ledger.settings.loosening import loosened
 
-_CONFIG: Final = "config"
+CONFIG: Final = "config"
+"""Where a project keeps its settings, from its directory."""
+
 _BASE: Final = "base.yaml"
 _EXAMPLES: Final = (f"{DIRECTORY}/profile/asset.json", f"{DIRECTORY}/waivers/profile/asset.waiver")
 
@@ -69,7 +71,7 @@ def loosened_settings(project: Path, request: PullRequest) -> list[GivenUp]:
             found.setdefault(
                 (setting, was, becomes),
                 GivenUp(
-                    subject=("", f"{_CONFIG}/{name}", None, setting),
+                    subject=("", f"{CONFIG}/{name}", None, setting),
                     was=_digest(was),
                     becomes=_digest(becomes),
                     loosenings=(Loosening(setting, what, "setting"),),
@@ -142,9 +144,9 @@ def _may_match(pattern: str, names: Iterable[str]) -> bool:
 
 
 def _files(project: Path, commit: str) -> dict[str, bytes]:
-    found = git.files_at(project, commit, _CONFIG)
+    found = git.files_at(project, commit, CONFIG)
     if found is None:
-        message = f"git cannot read {_CONFIG} of {commit[:12]} in {project}; fetch the commit"
+        message = f"git cannot read {CONFIG} of {commit[:12]} in {project}; fetch the commit"
         raise ConfigurationError(message)
     return {name: data for name, data in found.items() if name.endswith(".yaml") and "/" not in name}
 
@@ -157,7 +159,7 @@ def _resolved(
     flags: Mapping[str, Placed] | None = None,
 ) -> Settings:
     names = [name for name in (_BASE, f"{env}.yaml") if name in files]
-    layers = [parse_yaml(_text(files[name], f"{commit[:12]}:{_CONFIG}/{name}"), f"{commit[:12]}:{_CONFIG}/{name}")
+    layers = [parse_yaml(_text(files[name], f"{commit[:12]}:{CONFIG}/{name}"), f"{commit[:12]}:{CONFIG}/{name}")
               for name in names]  # fmt: skip
     return resolve(layers, environ or {}, flags).settings
 

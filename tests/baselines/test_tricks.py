@@ -156,6 +156,13 @@ def linked_directory(site: Site) -> None:
     site.commit()
 
 
+def linked_settings(site: Site) -> None:
+    path = site.project / "config" / "base.yaml"
+    shutil.move(path, site.project / "elsewhere.yaml")
+    path.symlink_to("../elsewhere.yaml")
+    site.commit()
+
+
 def other_capitals(site: Site) -> None:
     renamed_copy = replace(site.read(), asset="Loaded", metrics=())
     (site.path().parent / "Loaded.json").write_text(write(renamed_copy))
@@ -278,6 +285,7 @@ TRICKS = {
     "a declared metric means something else": (other_declared_metric, {"setting"}, 1),
     "a file becomes a link": (linked_file, {"link", "file_removed"}, 1),
     "the directory becomes a link": (linked_directory, {"link", "file_removed"}, 1),
+    "the settings become a link": (linked_settings, {"link"}, 1),
     "names differ in capitals": (other_capitals, {"case"}, 1),
     "directories differ in capitals": (other_capitals_of_the_directory, {"case"}, 1),
     "a file lies where nobody reads it": (at_a_place_that_nobody_reads, {"place"}, 1),
