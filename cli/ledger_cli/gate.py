@@ -27,6 +27,8 @@ from ledger_cli.options import format_option, open_ledger
 @format_option("text", "json")
 def gate(  # noqa: PLR0913 - one parameter per option
     *,
+    base: str | None,
+    head: str | None,
     assets: tuple[str, ...],
     metrics: tuple[str, ...],
     require: tuple[str, ...],
@@ -34,8 +36,6 @@ def gate(  # noqa: PLR0913 - one parameter per option
     exit_zero: bool,
     brief: bool,
     record: bool,
-    base: str | None,
-    head: str | None,
     words: tuple[str, ...],
     env: str | None,
     ledger_uri: str | None,
