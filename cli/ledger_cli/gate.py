@@ -4,11 +4,12 @@ from typing import Any
 
 import click
 
-from ledger_cli import gating
+from ledger_cli import gating, pull_request
 from ledger_cli.options import format_option, open_ledger
 
 
 @click.command()
+@pull_request.base_options
 @gating.choosing_options
 @click.option("--asset", "assets", multiple=True, metavar="KEY", help="Only this asset; may be repeated.")
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric; may be repeated.")
@@ -26,6 +27,8 @@ from ledger_cli.options import format_option, open_ledger
 @format_option("text", "json")
 def gate(  # noqa: PLR0913 - one parameter per option
     *,
+    base: str | None,
+    head: str | None,
     assets: tuple[str, ...],
     metrics: tuple[str, ...],
     require: tuple[str, ...],
@@ -41,6 +44,9 @@ def gate(  # noqa: PLR0913 - one parameter per option
 ) -> int:
     """Judge runs against the baseline: did anything get slower, hungrier or worse?
 
+    With --base, runs of a pull request's head are held against what the protected branch had accepted and against the
+    pull request's own baselines; a change of those that gives something up needs a waiver.
+
     Exit codes: 0 PASS or WARN, 1 FAIL, 2 wrong usage, 3 INCONCLUSIVE, 4 an altered baseline or ledger.
     """
     from ledger.service.regression import ask
@@ -48,10 +54,15 @@ def gate(  # noqa: PLR0913 - one parameter per option
     from ledger_cli.notify import tell
 
     store = open_ledger(ledger_uri)
-    settings, registry, project = gating.loaded(words, env)
-    required = tuple(dict.fromkeys((*settings.regression.require, *require)))
-    question = gating.question_of(settings, chosen, assets=assets, metrics=metrics, require=required)
-    answer = store.consult(lambda view: ask(view, question, settings.regression, registry, project))
+    if base or head:
+        review = pull_request.review_of(words, env, base, head)
+        answer = pull_request.ask(store, chosen, review, assets=assets, metrics=metrics, require=require)
+        settings = review.settings
+    else:
+        settings, registry, project = gating.loaded(words, env)
+        required = tuple(dict.fromkeys((*settings.regression.require, *require)))
+        question = gating.question_of(settings, chosen, assets=assets, metrics=metrics, require=required)
+        answer = store.consult(lambda view: ask(view, question, settings.regression, registry, project))
     gating.write(answer, form, every=not brief)
     if record:
         record_verdict(store, answer)

@@ -57,6 +57,20 @@ class AcceptedBaselines:
         path = relative_path(key[0], profile_name(machine), key[1])
         return self._read(path) if path in self.content else None
 
+    def at(self, path: str) -> Baseline | None:
+        """Return the baseline of a path below the directory of baselines.
+
+        Raises:
+            BaselineFormatError: The file is no baseline, or lies at the wrong place.
+            BaselineAlteredError: Its numbers were edited.
+        """
+        return self._read(path) if path in self.content else None
+
+    def beside(self, other: "AcceptedBaselines") -> "AcceptedBaselines":
+        """Return these baselines, with files that another state has the same bytes of read only once."""
+        same = [path for path, data in self.content.items() if other.content.get(path) == data]
+        return AcceptedBaselines(self.where, self.content, {path: other._read(path) for path in same})  # noqa: SLF001 - the same class
+
     def elsewhere(self, key: Key) -> Baseline | None:
         """Return a baseline of an asset and partition for whatever machine there is one, by name of its profile."""
         name = relative_path(key[0], "any", key[1]).partition("/")[2]
@@ -72,6 +86,15 @@ class AcceptedBaselines:
         """
         return {path: self._read(path).asset for path in sorted(self.content)}
 
+    def all(self) -> list[Baseline]:
+        """Return what each file holds, in the order of their paths.
+
+        Raises:
+            BaselineFormatError: A file is no baseline, or lies at the wrong place.
+            BaselineAlteredError: Its numbers were edited.
+        """
+        return [self._read(path) for path in sorted(self.content)]
+
     def rows(self, asset: str | None = None) -> pa.Table:
         """Return what is accepted, a row per metric, ordered by profile, asset, partition and metric.
 
@@ -81,7 +104,7 @@ class AcceptedBaselines:
         Raises:
             ConfigurationError: There is none for the asset.
         """
-        found = [self._read(path) for path in sorted(self.content)]
+        found = self.all()
         if asset is not None and asset not in (known := {one.asset for one in found}):
             raise ConfigurationError(no_such("baseline of asset", asset, known, f"in {self.where}"))
         rows = [
@@ -140,8 +163,13 @@ def from_directory(directory: Path, shown: str = DIRECTORY) -> AcceptedBaselines
     return AcceptedBaselines(shown, content)
 
 
-def from_ref(project: Path, ref: str) -> AcceptedBaselines:
+def from_ref(project: Path, ref: str, shown: str | None = None) -> AcceptedBaselines:
     """Return the baselines that a ref of the project's repository holds.
+
+    Args:
+        project: Directory of the project.
+        ref: The ref, or the id of a commit.
+        shown: What to call it in messages; ``ref`` when ``None``.
 
     Raises:
         ConfigurationError: There is no such ref.
@@ -152,4 +180,4 @@ def from_ref(project: Path, ref: str) -> AcceptedBaselines:
         message = f"git knows no commit {ref!r} in {project}; fetch it, or name another ref"
         raise ConfigurationError(message)
     chosen = {path: content for path, content in found.items() if path.count("/") == 1 and path.endswith(".json")}
-    return AcceptedBaselines(f"{ref}:{DIRECTORY}", chosen)
+    return AcceptedBaselines(f"{shown or ref}:{DIRECTORY}", chosen)

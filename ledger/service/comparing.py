@@ -125,7 +125,7 @@ def against_files(
         for entry in baseline.metrics:
             own = series.get(entry.metric)
             judged = judging(entry.metric, entry.unit, registry, entry)
-            if judged is None:
+            if judged is None or entry.is_retired:
                 continue
             found.append(_with_file(candidate, key, own, entry, judged, known, differences))
     machines = sorted({machine.name for machine in candidate.machines.values()})
@@ -134,7 +134,7 @@ def against_files(
         baseline = next((one for one in files if one is not None), None)
         for entry in baseline.metrics if baseline is not None else ():
             judged = judging(entry.metric, entry.unit, registry, entry)
-            if judged is not None:
+            if judged is not None and not entry.is_retired:
                 side = accepted_observations(entry.current, known, (asset, None))
                 found.append(_not_made((asset, None), entry.metric, judged, side))
     return Built(_sorted(found), tuple(sorted(undeclared)))

@@ -1,7 +1,9 @@
-"""The gate's policy as the settings say it."""
+"""The policies of the gate and of baselines, as the settings say them."""
 
+from ledger.baselines import Allowance
 from ledger.settings import RegressionSettings
 from ledger.stats.records import Policy
+from ledger.units import BYTES, RATIO, ROWS_PER_SECOND, SECONDS
 
 
 def policy_of(settings: RegressionSettings) -> Policy:
@@ -21,4 +23,17 @@ def policy_of(settings: RegressionSettings) -> Policy:
         error_from=settings.error_from,
         critical_from=settings.critical_from,
         min_judged_ratio=settings.min_judged_ratio,
+    )
+
+
+def allowance_of(settings: RegressionSettings) -> Allowance:
+    """Return how far baselines may go from their anchors, and their values be apart."""
+    limits, floors = settings.limits, settings.floors
+    by_unit = {SECONDS: limits.time, BYTES: limits.memory, ROWS_PER_SECOND: limits.rate, RATIO: limits.quality}
+    return Allowance(
+        limits=by_unit,
+        multiple=settings.drift_budget,
+        other=limits.count,
+        max_cv=settings.max_baseline_cv,
+        floors={SECONDS: floors.time, BYTES: floors.memory},
     )

@@ -6,14 +6,15 @@ Rules:
 - A sample with a change point is no state to accept: the runs after it are.
 - Nothing is loosened silently: a worse median or fewer runs than are accepted need ``loosen``, and the reason stands in
   the file. A better median tightens; other packages or another configuration on the same machine rebase.
+- A sample whose values are too far apart is none: it would let anything pass.
+- A change follows what the protected branch has accepted, not what the work tree proposes so far: a pull request is one
+  step, however often it was proposed.
 - What a person decided stays: limits, floors and anchors of metrics, and metrics that were not asked for.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from ledger.baselines import (
     AcceptedRun,
@@ -21,8 +22,10 @@ from ledger.baselines import (
     Baseline,
     Change,
     Checkpoint,
+    EntryChange,
     MetricBaseline,
     RunFacts,
+    changes,
     entry_digest,
     profile_name,
     relative_path,
@@ -34,16 +37,15 @@ from ledger.baselines.model import ChangeKind
 from ledger.errors import ConfigurationError, StoreError
 from ledger.metrics import MetricRegistry
 from ledger.names import no_such
+from ledger.service.acceptable import kind_of, looser, no_sample, problems_of
 from ledger.service.accepted import AcceptedBaselines
 from ledger.service.choosing import Choice, choose
-from ledger.service.comparability import UNRECORDED, shared_facts
+from ledger.service.comparability import shared_facts
 from ledger.service.comparing import judged_of, judging
 from ledger.service.observing import Key, Observed, Series, observe
+from ledger.service.policy import allowance_of
 from ledger.settings import RegressionSettings
 from ledger.store.protocol import LedgerView
-
-_LEAST_FOR_CHANGES: Final = 10
-"""Fewer values show no change point that could be told from noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Proposal:
         reason: Why, one sentence.
         loosen: Whether a worse sample may be accepted.
         few: Whether fewer runs than the project wants are enough.
+        anchor: Label of the sample as the anchor too, for instance a release; anchors stay as they are when ``None``.
     """
 
     choice: Choice
@@ -65,6 +68,7 @@ class Proposal:
     reason: str
     loosen: bool = False
     few: bool = False
+    anchor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +86,17 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """Files to be written, by path below the directory of baselines, and what changes in them."""
+    """Files to be written.
+
+    Attributes:
+        files: Their texts, by path below the directory of baselines.
+        changes: The metrics that change by this.
+        told: How the files differ from what is accepted, which is what a pull request shows.
+    """
 
     files: Mapping[str, str]
     changes: tuple[Changed, ...]
+    told: tuple[EntryChange, ...] = ()
 
 
 def propose(
@@ -95,37 +106,75 @@ def propose(
     settings: RegressionSettings,
     registry: MetricRegistry,
     checkpoint: Checkpoint | None = None,
+    base: AcceptedBaselines | None = None,
 ) -> Proposed:
     """Return the baselines that runs of the ledger make.
 
     Args:
         view: The ledger.
         proposal: What is asked.
-        accepted: What is accepted so far.
-        settings: How many runs a baseline has.
+        accepted: What the work tree has so far.
+        settings: How many runs a baseline has, and how far apart.
         registry: The declared metrics.
         checkpoint: A state of the ledger that holds the runs.
+        base: What the protected branch had accepted where the work tree was branched off; it is what changes follow.
+            Where it is not known (``None``), they follow the work tree.
 
     Raises:
         ConfigurationError: The runs are no sample, or would loosen what is accepted and nobody said so.
     """
     chosen = choose(view, _resolved(proposal.choice, settings))
     observed = observe(view, chosen.run_ids)
-    by_key = _wanted(observed, proposal, registry)
+    ground = _Ground(observed, proposal, accepted, base, settings, registry, checkpoint)
     problems: list[str] = []
-    files: dict[str, str] = {}
-    changes: list[Changed] = []
-    for key, series in by_key.items():
-        found, said = _of_asset(observed, key, series, proposal, accepted, settings, registry, checkpoint)
+    made: list[Baseline] = []
+    found_changes: list[Changed] = []
+    for key, series in _wanted(observed, proposal, registry).items():
+        found, said = _of_asset(ground, key, series)
         problems += said
-        if found is not None:
-            baseline, changed = found
-            changes += changed
-            if changed:
-                files[relative_path(baseline.asset, baseline.profile, baseline.partition)] = write(baseline)
+        if found is not None and found[1]:
+            made.append(found[0])
+            found_changes += found[1]
     if problems:
         raise ConfigurationError("; ".join(_shortened(problems)))
-    return Proposed(files, tuple(changes))
+    return proposed_of(made, found_changes, accepted if base is None else base, settings)
+
+
+def proposed_of(
+    made: Sequence[Baseline], found: Sequence[Changed], held: AcceptedBaselines, settings: RegressionSettings
+) -> Proposed:
+    """Return the files of some baselines, with how they differ from what is accepted.
+
+    Args:
+        made: The baselines.
+        found: What changes in them.
+        held: What is accepted.
+        settings: How far they may go from their anchors, and be apart.
+    """
+    paths = {relative_path(one.asset, one.profile, one.partition): one for one in made}
+    before = [one for path in paths if (one := held.at(path)) is not None]
+    told = changes(before, made, allowance_of(settings))
+    return Proposed({path: write(one) for path, one in paths.items()}, tuple(found), told)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What all baselines of a proposal are made from."""
+
+    observed: Observed
+    proposal: Proposal
+    accepted: AcceptedBaselines
+    base: AcceptedBaselines | None
+    settings: RegressionSettings
+    registry: MetricRegistry
+    checkpoint: Checkpoint | None
+
+    def held(self, baseline: Baseline, metric: str) -> MetricBaseline | None:
+        """Return the entry that a change of a metric follows: that of the base, where there is one."""
+        if self.base is None:
+            return baseline.metric(metric)
+        found = self.base.at(relative_path(baseline.asset, baseline.profile, baseline.partition))
+        return None if found is None else found.metric(metric)
 
 
 def save(proposed: Proposed, directory: Path) -> list[Path]:
@@ -179,108 +228,68 @@ def _wanted(observed: Observed, proposal: Proposal, registry: MetricRegistry) ->
 
 
 def _of_asset(
-    observed: Observed,
-    key: Key,
-    series: Mapping[str, Series],
-    proposal: Proposal,
-    accepted: AcceptedBaselines,
-    settings: RegressionSettings,
-    registry: MetricRegistry,
-    checkpoint: Checkpoint | None,
+    ground: _Ground, key: Key, series: Mapping[str, Series]
 ) -> tuple[tuple[Baseline, list[Changed]] | None, list[str]]:
     """Return the new baseline of an asset with what changes in it, or the sentences why there is none."""
+    observed, proposal = ground.observed, ground.proposal
     runs = tuple(dict.fromkeys(run_id for one in series.values() for run_id in one.run_ids))
     facts = shared_facts(observed, key, runs)
-    problem = _no_sample(observed, key, facts, runs)
+    problem = no_sample(observed, key, facts, runs)
     if problem is not None:
         return None, [problem]
     fact = facts[0]
-    old = accepted.of(key, fact.machine)
+    old = ground.accepted.of(key, fact.machine)
     baseline = old or Baseline(asset=key[0], profile=profile_name(fact.machine), metrics=(), partition=key[1])
     problems: list[str] = []
-    changes: list[Changed] = []
+    found: list[Changed] = []
     entries = {entry.metric: entry for entry in baseline.metrics}
     for metric, one in series.items():
-        sample = _sample(observed, one, fact, checkpoint)
+        sample = _sample(observed, one, fact, ground.checkpoint)
         before = entries.get(metric)
-        if before is not None and before.current.runs == sample.runs:
+        if before is not None and _is_there(before, sample, proposal.anchor):
             continue
-        how = judging(metric, one.unit, registry, before)
-        direction = how.direction if how is not None else "lower_is_better"
-        looser = before is not None and _is_looser(before, sample)
-        problems += _problems(one, sample, before, proposal, settings, looser=looser)
-        change = Change(_kind(before, sample, looser=looser), proposal.reason)
-        entries[metric] = MetricBaseline(
-            metric=metric,
-            unit=one.unit,
-            direction=direction if before is None else before.direction,
-            current=sample,
-            change=change,
-            anchor=before.anchor if before is not None else None,
-            limit=before.limit if before is not None else None,
-            floor=before.floor if before is not None else None,
-            supersedes=entry_digest(baseline, before) if before is not None else None,
+        entry = _entry(ground, baseline, one, sample)
+        given_up = tuple(
+            what
+            for former in dict.fromkeys(filter(None, (before, ground.held(baseline, metric))))
+            for what in looser(former, entry, ground.settings)
         )
-        changes.append(
-            Changed(*key, metric, one.unit, change.kind, before.current if before is not None else None, sample)
-        )
-    return (replace(baseline, metrics=tuple(entries[name] for name in sorted(entries))), changes), problems
+        told = tuple(dict.fromkeys(given_up))
+        problems += problems_of(one, entry, told, ground.settings, few=proposal.few, loosen=proposal.loosen)
+        if told:
+            entry = replace(entry, change=Change("loosen", proposal.reason))
+        entries[metric] = entry
+        former_sample = before.current if before is not None else None
+        found.append(Changed(*key, metric, one.unit, entry.change.kind, former_sample, sample))
+    return (replace(baseline, metrics=tuple(entries[name] for name in sorted(entries))), found), problems
 
 
-def _no_sample(observed: Observed, key: Key, facts: Sequence[RunFacts], runs: tuple[str, ...]) -> str | None:
-    """Return why runs are no sample of an asset, ``None`` where they are."""
-    if not facts or facts[0].machine == UNRECORDED or facts[0].config_digest == UNRECORDED:
-        return f"the runs of {key[0]} did not record their machine and configuration, so nothing can be held to them"
-    if len(facts) > 1:
-        machines = sorted({fact.machine for fact in facts})
-        what = f"machines ({'; '.join(machines)})" if len(machines) > 1 else "configurations or sets of packages"
-        return f"the runs of {key[0]} are of several {what}; narrow them with --last, --since, --commit or --run"
-    shared = [
-        process
-        for process, count in Counter(observed.circumstance(run_id, key).process for run_id in runs).items()
-        if process is not None and count > 1
-    ]
-    if shared:
-        return f"runs of {key[0]} share a process, so they are no independent values; start a process per run"
-    return None
+def _is_there(entry: MetricBaseline, sample: AcceptedSample, anchor: str | None) -> bool:
+    """Return whether an entry says already what is proposed."""
+    if entry.is_retired or entry.current.runs != sample.runs:
+        return False
+    held = entry.anchor
+    return anchor is None or (held is not None and held.label == anchor and held.runs == sample.runs)
 
 
-def _problems(
-    series: Series,
-    sample: AcceptedSample,
-    before: MetricBaseline | None,
-    proposal: Proposal,
-    settings: RegressionSettings,
-    *,
-    looser: bool,
-) -> list[str]:
-    """Return why a sample is not accepted, one sentence each."""
-    name = f"{series.metric} of {series.asset}"
-    found = []
-    if len(sample.runs) < settings.min_baseline_runs and not proposal.few:
-        found.append(
-            f"{name} has {len(sample.runs)} runs, a baseline has at least {settings.min_baseline_runs}; make more with"
-            " `dagster-ledger run --runs`, or accept few with --few"
-        )
-    if looser and before is not None and not proposal.loosen:
-        how = f"{before.current.median:g} to {sample.median:g} {series.unit}, {len(before.current.runs)} to"
-        found.append(
-            f"{name} would be loosened ({how} {len(sample.runs)} runs); say so with --loosen, the reason is kept"
-        )
-    changed = _changed_at(series)
-    if changed is not None:
-        found.append(f"{name} changed at run {changed[:8]}; take the runs from there on with --since or --last")
-    return found
-
-
-def _changed_at(series: Series) -> str | None:
-    """Return the run at which a series changed for good, ``None`` where it did not."""
-    from ledger.stats import change_points  # noqa: PLC0415 - brings scipy
-
-    if len(series.values) < _LEAST_FOR_CHANGES or len(set(series.values)) == 1:
-        return None
-    found = [point for point in change_points(series.values) if not point.provisional]
-    return series.run_ids[found[-1].index] if found else None
+def _entry(ground: _Ground, baseline: Baseline, series: Series, sample: AcceptedSample) -> MetricBaseline:
+    """Return the new entry of a metric; what a person decided about it stays."""
+    before, held = baseline.metric(series.metric), ground.held(baseline, series.metric)
+    kept = before or held
+    how = judging(series.metric, series.unit, ground.registry, kept)
+    direction = how.direction if how is not None else "lower_is_better"
+    label = ground.proposal.anchor
+    return MetricBaseline(
+        metric=series.metric,
+        unit=series.unit,
+        direction=direction if kept is None else kept.direction,
+        current=sample,
+        change=Change(kind_of(held, sample), ground.proposal.reason),
+        anchor=replace(sample, label=label) if label is not None else kept.anchor if kept is not None else None,
+        limit=kept.limit if kept is not None else None,
+        floor=kept.floor if kept is not None else None,
+        supersedes=entry_digest(baseline, held) if held is not None else None,
+    )
 
 
 def _sample(observed: Observed, series: Series, fact: RunFacts, checkpoint: Checkpoint | None) -> AcceptedSample:
@@ -303,27 +312,6 @@ def _sample(observed: Observed, series: Series, fact: RunFacts, checkpoint: Chec
         size_class=size_class_of(tuple(run.rows for run in runs)),
         checkpoint=checkpoint,
     )
-
-
-def _is_looser(before: MetricBaseline, sample: AcceptedSample) -> bool:
-    worse = sample.median - before.current.median
-    if before.direction == "higher_is_better":
-        worse = -worse
-    return worse > 0.0 or len(sample.runs) < len(before.current.runs)
-
-
-def _kind(before: MetricBaseline | None, sample: AcceptedSample, *, looser: bool) -> ChangeKind:
-    if before is None:
-        return "establish"
-    if looser:
-        return "loosen"
-    old = before.current
-    same = (old.machine_digest, old.config_digest, old.dataset_id) == (
-        sample.machine_digest,
-        sample.config_digest,
-        sample.dataset_id,
-    )
-    return "tighten" if same else "rebase-profile"
 
 
 def _shortened(problems: Sequence[str], most: int = 5) -> list[str]:

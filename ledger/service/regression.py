@@ -96,7 +96,13 @@ class Answer:
 
 
 def ask(
-    view: LedgerView, question: Question, settings: RegressionSettings, registry: MetricRegistry, project: Path
+    view: LedgerView,
+    question: Question,
+    settings: RegressionSettings,
+    registry: MetricRegistry,
+    project: Path,
+    *,
+    files: accepted.AcceptedBaselines | None = None,
 ) -> Answer:
     """Return the answer of the gate.
 
@@ -106,6 +112,7 @@ def ask(
         settings: What is tolerated.
         registry: The declared metrics, those of the project among them.
         project: Directory of the project, which baseline files and git are looked up in.
+        files: The baseline files that the question names, where the caller has read them already.
 
     Raises:
         ConfigurationError: No runs fit, a name is wrong, or a baseline file cannot be read.
@@ -115,7 +122,8 @@ def ask(
 
     chosen = choose(view, _resolved(question.candidate, settings, project))
     observed = observe(view, chosen.run_ids)
-    built, where = _built(view, question, chosen, observed, settings, registry, project)
+    files = files if files is not None else _files(question.baseline, project)
+    built, where = _built(view, question, chosen, observed, settings, registry, project, files)
     _check_names(question, built, observed)
     comparisons, missing = _required(_narrowed(built.comparisons, question), question.require)
     policy = policy_of(settings)
@@ -151,12 +159,12 @@ def _built(
     settings: RegressionSettings,
     registry: MetricRegistry,
     project: Path,
+    files: accepted.AcceptedBaselines | None,
 ) -> tuple[Built, str]:
     """Return the comparisons, and in words what the candidates are held against."""
     words = question.baseline
     apart = Chosen(chosen.job, question.earlier_than or chosen.run_ids)
     expected = planned_before(view, apart)
-    files = _files(words, project)
     if files is not None:
         named = _named_runs(files, observed)
         known = observe(view, named, metrics=("probe_s",))

@@ -22,6 +22,7 @@ from ledger.names import no_such
 from ledger.service.trust import files_of
 from ledger.trust import lint
 from ledger.trust.keys import FINGERPRINT, NAMESPACES, Key, is_principal, parse_revoked, parse_signers
+from ledger.trust.policy import WAIVER_ROLE
 from ledger.trust.refusal import RefusedError
 from ledger.trust.root import DIRECTORY, FILES, POLICY, REVOKED, SIGNERS, TrustRoot, parse_root
 
@@ -263,7 +264,7 @@ def _new_policy(roles: Sequence[str], environment: str, jobs: Sequence[str]) -> 
         message = f"there is no {DIRECTORY}/{POLICY} yet; say with --role and --job what the first one is about"
         raise ConfigurationError(message)
     demanded = {
-        "approvals": dict.fromkeys(roles, 1),
+        "approvals": dict.fromkeys([role for role in roles if role != WAIVER_ROLE] or roles, 1),
         "jobs": list(jobs),
         "max_age_s": _MAX_AGE_S,
         "required_items": list(CRITICAL),
