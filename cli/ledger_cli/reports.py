@@ -20,6 +20,7 @@ STDOUT: Final = "-"
 _NAMES: Final = ("markdown", "comment", "github", "junit", "sarif", "gitlab", "metrics", "json")
 """Names of the formats, told without importing any; the tests hold them against the registry."""
 _TEMPORARY: Final = 180
+_SHOWN_ID: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def write_reports(
     report = Report(answer=answer, elsewhere=elsewhere(project), places=places, choice=tuple(choice))
     made = [(target, FORMATS[target.form].write(report)) for target in reports]
     for target, text in made:
-        # A lone surrogate has no bytes in UTF-8; its escape is what JSON calls it, and no other format lets one through.
+        # A lone surrogate has no bytes in UTF-8; JSON knows its escape, and no other format lets one through.
         data = text.encode("utf-8", "backslashreplace")
         if target.path == STDOUT:
             click.echo(data, nl=False)
@@ -106,7 +107,7 @@ def choice_words(chosen: Mapping[str, Any]) -> tuple[str, ...]:
         if value is not None:
             words += [f"--{name}", value.isoformat() if hasattr(value, "isoformat") else str(value)]
     for run in chosen.get("candidates", ()):
-        words += ["--candidate", run]
+        words += ["--candidate", run[:_SHOWN_ID]]
     return tuple(words)
 
 

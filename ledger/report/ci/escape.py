@@ -19,8 +19,9 @@ LONGEST_NAME: Final = 120
 LONGEST_TEXT: Final = 400
 _GAP: Final = "\u200b"
 _TRIGGER: Final = re.compile(r"(?<=[@#!$%&~^:])(?=[\w/+-])|(?<=www)(?=\.)|(?<=\bGH-)(?=\d)", re.IGNORECASE)
-_MARK: Final = re.compile(r"""[!"#$&'*:<=>?@\[\\\]^_`{|}~]|^[+.\-]|^\s""")
-_NUMBERED: Final = re.compile(r"^(\d+)([.)])")
+_MARK: Final = re.compile(r"""[!"#$&'*<=>?@\[\\\]^`{|}~]|:(?=\S)|^[+.\-]|^\s|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])""")
+_NUMBERED: Final = re.compile(r"^(\d+)([.)])(?=\s|$)")
+"""What would begin an ordered list (CommonMark, section 5.2)."""
 
 
 def text(foreign: str, limit: int = LONGEST_TEXT) -> str:

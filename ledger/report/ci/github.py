@@ -10,12 +10,11 @@ Rules:
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
-from ledger.report.ci.model import Place, Report, coverage
+from ledger.report.ci.model import Place, Report, change_sentence, coverage
 from ledger.report.ci.steps import explain_command
-from ledger.report.gate import change_text, interval_text, sentence
+from ledger.report.gate import sentence
 from ledger.report.text import printable
 from ledger.stats.records import Finding
-from ledger.units import format_value
 from ledger.verdict import name_of
 
 Kind: TypeAlias = Literal["error", "warning", "notice"]
@@ -70,12 +69,9 @@ def _kind(finding: Finding) -> Kind | None:
 
 
 def _message(report: Report, finding: Finding) -> str:
-    was, now = (format_value(value, finding.unit) for value in (finding.baseline_value, finding.candidate_value))
-    change, interval = change_text(finding), interval_text(finding)
-    told = "" if change is None else f"{was} → {now}, {change}" + ("" if interval is None else f" ({interval})")
-    parts = [part for part in (told, sentence(finding)) if part]
-    if finding.state == "regressed":
-        parts.append(f"look closer: {explain_command(report, finding)}")
+    parts = [part for part in (change_sentence(finding), sentence(finding)) if part]
+    if finding.state == "regressed" and (closer := explain_command(report, finding)):
+        parts.append(f"look closer: {closer}")
     return printable("; ".join(parts), _LONGEST)
 
 

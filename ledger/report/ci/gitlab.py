@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ledger.report import json
-from ledger.report.ci.model import Place, Report, coverage
-from ledger.report.gate import asset_text, change_text, interval_text, sentence
+from ledger.report.ci.model import Place, Report, change_sentence, coverage
+from ledger.report.gate import asset_text, sentence
 from ledger.report.text import printable
-from ledger.stats.records import Finding
-from ledger.units import format_value
 
 SEVERITIES: Final = ("info", "minor", "major", "critical", "blocker")
 _OF_REGRESSION: Final = {"warning": "minor", "error": "major", "critical": "critical"}
@@ -28,7 +26,8 @@ def _issues(report: Report) -> Iterator[dict[str, Any]]:
     verdict = report.answer.verdict
     for one in report.of_state("regressed"):
         severity = _OF_REGRESSION[one.severity or "error"]
-        yield _issue(f"regression/{one.kind}", severity, _change(one), report.place_of(one), one.key)
+        said = f"{asset_text(one)} {one.metric} got worse: {change_sentence(one)}"
+        yield _issue(f"regression/{one.kind}", severity, said, report.place_of(one), one.key)
     for name in verdict.missing:
         said = f"{name} is required, but the judged runs did not measure it"
         yield _issue("missing", "critical", said, report.elsewhere, ("missing", name))
@@ -39,13 +38,6 @@ def _issues(report: Report) -> Iterator[dict[str, Any]]:
     if verdict.outcome == "INCONCLUSIVE":
         said = f"the regression gate could not decide: {'; '.join((coverage(report), *verdict.causes))}"
         yield _issue("inconclusive", "major", said, report.elsewhere, ("gate",))
-
-
-def _change(finding: Finding) -> str:
-    was, now = (format_value(value, finding.unit) for value in (finding.baseline_value, finding.candidate_value))
-    interval = interval_text(finding)
-    sure = "" if interval is None else f" ({interval})"
-    return f"{asset_text(finding)} {finding.metric}: {was} → {now}, {change_text(finding) or 'worse'}{sure}"
 
 
 def _issue(check: str, severity: str, said: str, place: Place, key: tuple[str, ...]) -> dict[str, Any]:

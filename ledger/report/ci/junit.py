@@ -10,15 +10,15 @@ Rules:
 import xml.etree.ElementTree as ET  # writes only; what is read is the tests' own
 from typing import Final
 
-from ledger.report.ci.model import Report, coverage
+from ledger.report.ci.model import Report, change_sentence, coverage
 from ledger.report.ci.steps import explain_command
-from ledger.report.gate import asset_text, change_text, interval_text, sentence
+from ledger.report.gate import asset_text, sentence
 from ledger.report.text import printable
 from ledger.stats.records import Finding
-from ledger.units import format_value
 
 _SKIPPED: Final = frozenset({"inconclusive", "not_comparable"})
 _VERDICT: Final = "dagster-ledger"
+_COUNTED: Final = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def xml(report: Report) -> str:
@@ -33,9 +33,6 @@ def xml(report: Report) -> str:
     suite.extend(cases)
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
-
-
-_COUNTED: Final = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def _properties(report: Report) -> ET.Element:
@@ -75,9 +72,13 @@ def _case(report: Report, finding: Finding) -> ET.Element:
     words = {"classname": printable(asset_text(finding)), "name": printable(finding.metric)}
     case = ET.Element("testcase", words)
     if finding.state == "regressed":
-        type_and_message = {"type": finding.severity or "error", "message": printable(_change(finding))}
+        type_and_message = {
+            "type": finding.severity or "error",
+            "message": printable(f"{asset_text(finding)} {finding.metric}: {change_sentence(finding)}"),
+        }
         why = ET.SubElement(case, "failure", type_and_message)
-        lines = (*finding.reasons, f"look closer: {explain_command(report, finding)}")
+        closer = explain_command(report, finding)
+        lines = (*finding.reasons, *([f"look closer: {closer}"] if closer else []))
         why.text = "\n".join(map(printable, lines))
     elif finding.state in _SKIPPED:
         message = printable(sentence(finding))
@@ -85,10 +86,3 @@ def _case(report: Report, finding: Finding) -> ET.Element:
     else:
         ET.SubElement(case, "system-out").text = printable(f"{finding.state}: {sentence(finding)}")
     return case
-
-
-def _change(finding: Finding) -> str:
-    was, now = (format_value(value, finding.unit) for value in (finding.baseline_value, finding.candidate_value))
-    interval = interval_text(finding)
-    sure = "" if interval is None else f", interval {interval}"
-    return f"{finding.metric} of {asset_text(finding)}: {was} → {now}, {change_text(finding) or 'worse'}{sure}"

@@ -26,6 +26,9 @@ SUMMARY_LIMIT: Final = 1024 * 1024
 
 _SPARE: Final = 600
 _CAUSES: Final = 10
+_LONGEST_CAUSE: Final = 200
+_SHOWN_COMMIT: Final = 12
+_SHOWN_COMMITS: Final = 3
 _MARKS: Final = {"PASS": "✅", "WARN": "⚠️", "FAIL": "❌", "INCONCLUSIVE": "❔"}
 _STATES: Final = {
     "regressed": "🔴 worse",
@@ -69,10 +72,10 @@ def headline(report: Report) -> str:
         worse = f"{len(regressed)} metric{'s' * (len(regressed) != 1)} got worse"
         return worse if report.answer.verdict.outcome != "WARN" else f"{worse}, which is only a warning"
     return {
-        "PASS": "nothing got worse",
-        "WARN": "nothing got worse, but not everything could be decided",
-        "FAIL": "the gate does not let this pass",
-        "INCONCLUSIVE": "nobody can say yet whether anything got worse",
+        "PASS": "Nothing got worse",
+        "WARN": "Nothing got worse, but not everything could be decided",
+        "FAIL": "The gate does not let this pass",
+        "INCONCLUSIVE": "Nobody can say yet whether anything got worse",
     }[report.answer.verdict.outcome]
 
 
@@ -89,17 +92,17 @@ def _page(report: Report, first: list[str], limit: int, *, fold: frozenset[State
 
 def _opening(report: Report) -> Iterator[str]:
     verdict = report.answer.verdict
-    yield f"### {_MARKS[verdict.outcome]} Regression gate: {verdict.outcome}: {headline(report)}"
+    yield f"### {_MARKS[verdict.outcome]} Regression gate: {verdict.outcome}. {headline(report)}"
     yield ""
     job = f" of {code(report.answer.job)}" if report.answer.job else ""
     count = len(report.answer.candidate_run_ids)
-    yield (
-        f"{text(coverage(report))}. {count} run{'s' * (count != 1)}{job} against {text(report.answer.baseline_where)}."
-    )
+    commits = ", ".join(code(one[:_SHOWN_COMMIT]) for one in report.answer.code_versions[:_SHOWN_COMMITS])
+    runs = f"{count} run{'s' * (count != 1)}{job}{' at ' * bool(commits)}{commits}"
+    yield f"**{text(coverage(report))}.** {runs} against {text(report.answer.baseline_where)}."
     causes = report.other_causes()
     if causes:
         yield ""
-    yield from (f"- {text(cause)}" for cause in causes[:_CAUSES])
+    yield from (f"- {text(cause, _LONGEST_CAUSE)}" for cause in causes[:_CAUSES])
     if len(causes) > _CAUSES:
         yield f"- and {len(causes) - _CAUSES} more"
     shift = report.answer.assessment.environment_shift

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from ledger.report.gate import GateAnswer
+from ledger.report.gate import GateAnswer, change_text, interval_text
 from ledger.stats.records import Finding, State
+from ledger.units import format_value
 from ledger.verdict import JUDGED, name_of
 
 _TOO_FEW: Final = re.compile(r"too few runs|one candidate run|does not show its noise|has no runs")
@@ -84,6 +85,18 @@ def why_open(finding: Finding) -> str:
     # What follows a colon or a semicolon tells the case, or what to do; the kind of reason stands before it.
     first = finding.reasons[0] if finding.reasons else "not comparable"
     return re.split(r"[:;]", first, maxsplit=1)[0].strip() or "not comparable"
+
+
+def change_sentence(finding: Finding) -> str:
+    """Return what changed, by how much and how sure that is: ``10.05 s → 13.98 s, +39.1 % (+34.0 % … +44.4 %)``.
+
+    It is empty where the change cannot be said and no value is known.
+    """
+    values = [finding.baseline_value, finding.candidate_value]
+    known = "" if values == [None, None] else " → ".join(format_value(value, finding.unit) for value in values)
+    interval = interval_text(finding)
+    change = f"{change_text(finding) or ''}{'' if interval is None else f' ({interval})'}"
+    return ", ".join(part for part in (known, change) if part)
 
 
 def _counted(words: Iterable[str]) -> list[tuple[str, int]]:

@@ -15,15 +15,13 @@ from urllib.parse import quote
 
 from ledger import __version__
 from ledger.report import json
-from ledger.report.ci.model import Place, Report, coverage
+from ledger.report.ci.model import Place, Report, change_sentence, coverage
 from ledger.report.ci.steps import explain_command
-from ledger.report.gate import asset_text, change_text, finding_fields, interval_text, sentence
+from ledger.report.gate import asset_text, finding_fields, sentence
 from ledger.report.text import printable
 from ledger.stats.records import Finding
-from ledger.units import format_value
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-_HOME: Final = "https://pypi.org/project/dagster-ledger/"
 _LONGEST: Final = 1000
 
 
@@ -57,7 +55,6 @@ def sarif(report: Report) -> str:
                 "name": "dagster-ledger",
                 "version": __version__,
                 "semanticVersion": __version__,
-                "informationUri": _HOME,
                 "rules": [_rule(rule) for rule in RULES.values()],
             }
         },
@@ -77,7 +74,6 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": rule.means},
         "fullDescription": {"text": rule.means},
         "help": {"text": f"{rule.means} Run `dagster-ledger explain ASSET METRIC` for the reasons."},
-        "helpUri": _HOME,
         "defaultConfiguration": {"level": "warning" if rule.id in {"DL2002", "DL2003"} else "error"},
         "properties": {"tags": ["performance", "regression"], "precision": "high", "problem.severity": "error"},
     }
@@ -101,12 +97,10 @@ def _results(report: Report) -> list[dict[str, Any]]:
 
 
 def _of_finding(report: Report, finding: Finding) -> dict[str, Any]:
-    was, now = (format_value(value, finding.unit) for value in (finding.baseline_value, finding.candidate_value))
-    interval = interval_text(finding)
-    sure = "" if interval is None else f" (interval {interval})"
+    closer = explain_command(report, finding)
     message = (
-        f"'{finding.metric}' of '{asset_text(finding)}' went from {was} to {now}, {change_text(finding) or 'worse'}{sure}"
-        f": {sentence(finding)}. Look closer with '{explain_command(report, finding)}'."
+        f"'{finding.metric}' of '{asset_text(finding)}' got worse: {change_sentence(finding)}. {sentence(finding)}."
+        f"{f' Look closer with {closer!r}.' if closer else ''}"
     )
     level = "warning" if finding.severity == "warning" else "error"
     found = _result(finding.kind, level, message, report.place_of(finding), ("regressed", *finding.key))
@@ -137,7 +131,7 @@ def _result(kind: str, level: str, message: str, place: Place, key: tuple[str, .
 
 def _plain(message: str) -> str:
     """Return a message in which no name is an embedded link (SARIF 2.1.0, section 3.11.6)."""
-    return printable(message, _LONGEST).replace("](", "] (")
+    return printable(printable(message).replace("](", "] ("), _LONGEST)
 
 
 def _safe(name: str) -> str:

@@ -1,17 +1,21 @@
-"""What to do next, as commands that can be pasted: they ask about the same runs and baseline as the gate did."""
+"""What to do next, as commands that can be pasted: they ask about the same runs and baseline as the gate did.
+
+A command that is too long to be read is left out.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from ledger.report.ci.escape import LONGEST_NAME, quoted
+from ledger.report.ci.escape import quoted
 from ledger.report.ci.model import Report, why_open
 from ledger.stats.records import Finding
 
 PROGRAM: Final = "dagster-ledger"
 _TOO_FEW_RUNS: Final = 5
 _SHOWN: Final = 5
+_LONGEST_COMMAND: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +28,19 @@ class Step:
 
 def next_steps(report: Report) -> tuple[Step, ...]:
     """Return what to do about what was found, the first thing first; nothing where all is well."""
-    regressed = [one for one in report.of_state("regressed") if _fits(one)]
-    if regressed:
-        return _after_regression(report, regressed)
-    return tuple(_after_doubt(report))
+    regressed = report.of_state("regressed")
+    steps = _after_regression(report, regressed) if regressed else _after_doubt(report)
+    readable = (
+        Step(one.why, tuple(line for line in one.commands if 0 < len(line) <= _LONGEST_COMMAND)) for one in steps
+    )
+    return tuple(one for one in readable if one.commands)
 
 
 def explain_command(report: Report, finding: Finding) -> str:
-    """Return the command that tells why a finding is what it is."""
+    """Return the command that tells why a finding is what it is, empty where it is too long to be read."""
     partition = () if finding.partition is None else ("--partition", finding.partition)
-    return _command("explain", finding.asset, finding.metric, *partition, *report.choice)
+    words = _command("explain", finding.asset, finding.metric, *partition, *report.choice)
+    return words if len(words) <= _LONGEST_COMMAND else ""
 
 
 def loosen_command(report: Report, findings: Sequence[Finding]) -> str:
@@ -43,14 +50,14 @@ def loosen_command(report: Report, findings: Sequence[Finding]) -> str:
     return f'{_command("baseline", "propose", *_job(report), *words)} --reason "…" --loosen --write'
 
 
-def _after_regression(report: Report, regressed: list[Finding]) -> tuple[Step, ...]:
+def _after_regression(report: Report, regressed: Sequence[Finding]) -> list[Step]:
     shown = regressed[:_SHOWN]
     by_asset = groupby(sorted(shown, key=lambda one: one.asset), key=lambda one: one.asset)
-    return (
+    return [
         Step("Is it real? Run the suspects again and judge the fresh runs only", (_command("confirm", *_job(report)),)),
         Step("Why? Values per run, tests, what differs", tuple(explain_command(report, one) for one in shown)),
         Step("Meant to be so? Accept it knowingly", tuple(loosen_command(report, list(of)) for _, of in by_asset)),
-    )
+    ]
 
 
 def _after_doubt(report: Report) -> list[Step]:
@@ -73,8 +80,3 @@ def _job(report: Report) -> tuple[str, ...]:
 
 def _command(*words: str) -> str:
     return " ".join([PROGRAM, *map(quoted, words)])
-
-
-def _fits(finding: Finding) -> bool:
-    """Return whether a command about a finding can be read at all."""
-    return max(map(len, finding.key)) <= LONGEST_NAME
