@@ -37,7 +37,9 @@ _STATES: Final = {
     "inconclusive": "🟡 undecided",
     "not_comparable": "not comparable",
 }
-_HEAD: Final = ("| | asset | metric | was → is | change | how sure |", "|---|---|---|---|---|---|")
+_HEAD: Final = ("| | asset and metric | was → is | change | how sure |", "|---|---|---|---|---|")
+_SOLID: Final = "\u00a0"
+"""Keeps a number and its unit on one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +128,11 @@ def _sections(report: Report, fold: frozenset[State]) -> Iterator[_Section]:
 
 
 def _row(finding: Finding) -> str:
-    values = [format_value(value, finding.unit) for value in (finding.baseline_value, finding.candidate_value)]
-    was = "" if finding.baseline_value is None and finding.candidate_value is None else " → ".join(map(text, values))
-    change = text(change_text(finding) or "")
+    change = _solid(change_text(finding) or "")
     cells = (
         _state(finding),
-        code(asset_text(finding)),
-        code(finding.metric) + (" (required)" if finding.required else ""),
-        was,
+        f"{code(asset_text(finding))}<br>{code(finding.metric)}{' (required)' * finding.required}",
+        _values(finding),
         f"**{change}**" if finding.state == "regressed" and change else change,
         _sure(finding),
     )
@@ -141,16 +140,27 @@ def _row(finding: Finding) -> str:
 
 
 def _state(finding: Finding) -> str:
-    shown = _STATES[finding.state]
-    return f"{shown} ({finding.severity})" if finding.severity else shown
+    shown = _STATES[finding.state].replace(" ", _SOLID)
+    return f"{shown}<br>({finding.severity})" if finding.severity else shown
+
+
+def _values(finding: Finding) -> str:
+    values = (finding.baseline_value, finding.candidate_value)
+    if values == (None, None):
+        return ""
+    was, now = (_solid(format_value(value, finding.unit)) for value in values)
+    return f"{was}{_SOLID}→ {now}"
+
+
+def _solid(words: str) -> str:
+    return text(words).replace(" ", _SOLID)
 
 
 def _sure(finding: Finding) -> str:
     """Return how sure a finding is: the interval of a change and its runs, or why there is no answer."""
     interval = interval_text(finding)
     if finding.state in {"regressed", "improved"} and interval is not None:
-        runs = f"{finding.n_baseline} → {finding.n_candidate} runs"
-        return f"{text(interval)}<br>{runs}"
+        return f"{_solid(interval)}<br>{finding.n_candidate} runs against {finding.n_baseline}"
     return text(sentence(finding))
 
 
@@ -158,7 +168,7 @@ def _next(report: Report) -> list[str]:
     steps = next_steps(report)
     if not steps:
         return []
-    lines = [line for step in steps for line in (f"# {step.why}", *step.commands)]
+    lines = [line for step in steps for line in ("", f"# {step.why}", *step.commands)][1:]
     return ["**What to do next**", "", *block(lines), ""]
 
 
