@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 # Colours, sizes and spacing as GitHub shows a comment; written for this page.
 STYLE = """
-body { margin: 0; background: #fff; color: #1f2328; font: 14px/1.5 -apple-system, "Noto Sans", Helvetica, Arial, sans-serif; }
+body { margin: 0; background: #fff; color: #1f2328; font: 14px/1.5 "Noto Sans", Arial, sans-serif; }
 .comment { margin: 16px; border: 1px solid #d1d9e0; border-radius: 6px; max-width: 860px; overflow: hidden; }
 .author { background: #f6f8fa; border-bottom: 1px solid #d1d9e0; padding: 8px 16px; color: #59636e; }
 .author b { color: #1f2328; }
@@ -53,7 +53,7 @@ def sheet(chromium):
 
 def test_what_got_worse_is_on_the_first_screen_and_the_rest_is_folded(sheet, screenshots):
     sheet.set_content(page_of(realistic()))
-    for words in ("2 metrics got worse", "+39.1 %", "+34.0 % … +44.4 %", "10.05 s → 13.98 s", "dagster-ledger confirm"):
+    for words in ("2 metrics got worse", "+39.1\u00a0%", "5 runs against 10", "13.98\u00a0s", "dagster-ledger confirm"):
         found = sheet.get_by_text(words).first
         assert found.is_visible()
         assert found.bounding_box()["y"] < 900

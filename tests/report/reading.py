@@ -30,12 +30,14 @@ class Page(HTMLParser):
         self._inside = 0
         self.feed(html)
         self.close()
-        self.rows = [[cell.strip() for cell in row] for row in self.rows]
+        self.rows = [[cell.strip().replace("\u00a0", " ") for cell in row] for row in self.rows]
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += [(tag, name, value) for name, value in attrs]
         self._inside += tag in {"code", "pre"}
+        if tag == "br":
+            self.handle_data("\n")
         if tag == "tr":
             self.rows.append([])
         if tag in {"td", "th"}:

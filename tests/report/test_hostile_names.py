@@ -65,7 +65,7 @@ def test_no_name_becomes_markup_a_link_an_image_or_a_mention(form, name):
     assert set(page.attributes) <= {("code", "class", "language-sh")}
     assert len(page.comments) == (form == "comment")
     assert LINKING.search(page.prose) is None
-    assert all(len(row) == 6 for row in page.rows)
+    assert all(len(row) == 5 for row in page.rows)
     assert len(page.rows) == 3 + 6
 
 
