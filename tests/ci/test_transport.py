@@ -7,6 +7,7 @@ import pytest
 
 from ledger.store import open_store
 from ledger_cli.main import main
+from tests.contract.conftest import address, make_bucket, set_environment, start_s3
 from tests.judged import batches, story, write
 
 
@@ -74,3 +75,24 @@ def test_a_merge_after_the_target_was_compacted_counts_nothing_twice(copies, cap
     merge(one, main_)
     assert main(["ledger", "verify", "--ledger", str(main_)]) == 0
     assert runs(main_, capsys) == {f"run-{number:03}" for number in range(5)}
+
+
+def test_two_jobs_with_caches_of_their_own_share_a_bucket_and_a_third_judges(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("obstore")
+    server = start_s3()
+    try:
+        set_environment(monkeypatch, address(server), tmp_path)
+        place = f"s3://{make_bucket(address(server))}/teams/enrichment"
+        for job, (first, slower) in enumerate([(0, 1.0), (20, 1.4)]):
+            monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"cache-{job}"))
+            store = open_store(place, create=True)
+            for number, values in story(20 - 15 * job, first=first, slower=slower, since=20):
+                write(store, batches(number, values))
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache-of-the-gate"))
+        monkeypatch.chdir(tmp_path)
+        words = ["gate", "--baseline", "last:20", "--ledger", place, "--report", "json=gate.json"]
+        assert main(words) == 1
+        capsys.readouterr()
+        assert json.loads((tmp_path / "gate.json").read_text())["counts"]["regressed"] == 2
+    finally:
+        server.stop()

@@ -34,7 +34,7 @@ NAMES = st.one_of(
     st.text(st.sampled_from("ab1 @#:/.!<>&|`*_[]()~$\\\"'-+=^{}\n\r\t\0\u202e\u200b\ud800%,;"), max_size=40),
     st.lists(st.sampled_from(sorted(HOSTILE.values())), max_size=3).map("".join),
 )
-MANY = settings(deadline=None, max_examples=60)
+MANY = settings(deadline=None, max_examples=40)
 
 
 def visible(found: str) -> bool:
@@ -84,7 +84,7 @@ def test_inline_markdown_renders_as_the_text_it_was_made_of(name):
 
 @given(name=st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.sampled_from(
     [name for name in HOSTILE.values() if "\0" not in name and "\ud800" not in name]))  # fmt: skip
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_a_shell_reads_a_quoted_word_as_the_name(name):
     word = quoted(name)
     assert visible(word)
