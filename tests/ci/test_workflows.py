@@ -14,7 +14,7 @@ from tests.ci.conftest import MODULES, ROOT
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTION = ROOT / ".github" / "actions" / "gate" / "action.yml"
-SCRIPTS = sorted(ACTION.parent.glob("*.sh"))
+SCRIPTS = sorted([*ACTION.parent.glob("*.sh"), *(ROOT / ".github" / "scripts").glob("*.sh")])
 EXAMPLE = ROOT / "docs" / "examples" / "gitlab-ci.yml"
 SCHEMAS = {
     "vendor.github-workflows": WORKFLOWS,
@@ -99,6 +99,6 @@ def test_a_workflow_has_no_rights_but_those_its_jobs_name(path):
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
-def test_scripts_of_the_action_can_be_run(path):
+def test_scripts_can_be_run(path):
     assert path.stat().st_mode & 0o111
     subprocess.run(["bash", "-n", path], check=True)
