@@ -104,7 +104,7 @@ def _judge(
     fail_on, exit_zero, form, reports = shown
     gating.write(answer, form, reports=reports)
     _say(answer, form, gating.people(reports))
-    write_reports(reports, answer, store, project, choice_words({"candidates": fresh, "baseline": last.event.baseline}))
+    write_reports(reports, answer, store, choice_words({"candidates": fresh}, answer))
     record(store, answer, confirms=last.verdict_id)
     tell(store, settings, answer.candidate_run_ids)
     return gating.code_of(answer, fail_on, exit_zero=exit_zero)

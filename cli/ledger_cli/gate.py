@@ -57,7 +57,7 @@ def gate(  # noqa: PLR0913 - one parameter per option
     question = gating.question_of(settings, chosen, assets=assets, metrics=metrics, require=required)
     answer = store.consult(lambda view: ask(view, question, settings.regression, registry, project))
     gating.write(answer, form, every=not brief, reports=reports)
-    write_reports(reports, answer, store, project, choice_words(chosen))
+    write_reports(reports, answer, store, choice_words(chosen, answer))
     if record:
         record_verdict(store, answer)
         tell(store, settings, answer.candidate_run_ids)

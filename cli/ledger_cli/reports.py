@@ -21,6 +21,8 @@ _NAMES: Final = ("markdown", "comment", "github", "junit", "sarif", "gitlab", "m
 """Names of the formats, told without importing any; the tests hold them against the registry."""
 _TEMPORARY: Final = 180
 _SHOWN_ID: Final = 8
+_BASELINE: Final = "files"
+"""What is meant where nothing is said; it is left unsaid here too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def takes_stdout(reports: Sequence[Target]) -> bool:
 
 
 def write_reports(
-    reports: Sequence[Target], answer: "Answer", store: "LedgerStore", project: Path, choice: Sequence[str] = ()
+    reports: Sequence[Target], answer: "Answer", store: "LedgerStore", choice: Sequence[str] = ()
 ) -> None:
     """Write the reports; every one is made before the first is written.
 
@@ -75,7 +77,6 @@ def write_reports(
         reports: Formats and paths.
         answer: What the gate said.
         store: The ledger it was asked of.
-        project: Directory of the project.
         choice: Words of the command line that chose what was judged.
 
     Raises:
@@ -85,7 +86,9 @@ def write_reports(
         return
     from ledger.report.ci import FORMATS, Report
     from ledger.service.baseline_places import baseline_places, elsewhere
+    from ledger.service.locate import project_directory
 
+    project = project_directory()
     findings = answer.worst_first()
     places = store.consult(lambda view: baseline_places(view, answer.candidate_run_ids, findings, project))
     report = Report(answer=answer, elsewhere=elsewhere(project), places=places, choice=tuple(choice))
@@ -99,11 +102,13 @@ def write_reports(
             _write(Path(target.path), data)
 
 
-def choice_words(chosen: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the options of ``gating.choosing_options`` as they would be typed again."""
+def choice_words(chosen: Mapping[str, Any], answer: "Answer") -> tuple[str, ...]:
+    """Return the options of ``gating.choosing_options`` that ask for the same answer again."""
     words: list[str] = []
+    asked = str(answer.baseline)
+    named = {**chosen, "baseline": chosen.get("baseline") or (None if asked == _BASELINE else asked)}
     for name in ("job", "baseline", "commit", "since", "until", "last"):
-        value = chosen.get(name)
+        value = named.get(name)
         if value is not None:
             words += [f"--{name}", value.isoformat() if hasattr(value, "isoformat") else str(value)]
     for run in chosen.get("candidates", ()):
