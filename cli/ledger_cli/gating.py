@@ -1,13 +1,15 @@
 """What ``gate``, ``confirm`` and ``explain`` share: options that choose runs, and the exit code of a verdict."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
 from ledger_cli import exit_codes
 from ledger_cli.options import Moment, ledger_option, settings_options
+from ledger_cli.reports import Target, takes_stdout
 
 if TYPE_CHECKING:
     from ledger.metrics import MetricRegistry
@@ -115,14 +117,30 @@ def code_of(answer: "Answer", fail_on: tuple[str, ...], *, exit_zero: bool) -> i
     return exit_codes.INCONCLUSIVE if outcome == "INCONCLUSIVE" else exit_codes.DONE
 
 
-def write(answer: "Answer", form: str, *, every: bool = True) -> None:
-    """Write an answer in a format."""
-    import sys
+def check_outputs(reports: Sequence[Target], form: str) -> None:
+    """Raise where standard output is asked to hold two things.
 
+    Raises:
+        ConfigurationError: It is.
+    """
+    from ledger.errors import ConfigurationError
+
+    if form == "json" and takes_stdout(reports):
+        message = "--format json and a report would both be written to standard output; give the report a path"
+        raise ConfigurationError(message)
+
+
+def people(reports: Sequence[Target]) -> TextIO:
+    """Return what people read: standard output, or the error stream where a report takes standard output."""
+    return sys.stderr if takes_stdout(reports) else sys.stdout
+
+
+def write(answer: "Answer", form: str, *, every: bool = True, reports: Sequence[Target] = ()) -> None:
+    """Write an answer in a format."""
     from ledger.report import gate, json
     from ledger_cli.options import terminal_width
 
     if form == "json":
         sys.stdout.write(json.dump(gate.document(answer)) + "\n")
     else:
-        gate.write(answer, sys.stdout, columns_wide=terminal_width(), every=every)
+        gate.write(answer, people(reports), columns_wide=terminal_width(), every=every)
