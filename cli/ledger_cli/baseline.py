@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ledger.baselines import Checkpoint
-    from ledger.service.accepted import AcceptedBaselines
-    from ledger.service.proposing import Proposed
+    from ledger.service.baselines.accepted import AcceptedBaselines
+    from ledger.service.baselines.proposing import Proposed
     from ledger.store.protocol import LedgerStore
 
 
@@ -79,10 +79,10 @@ def propose(  # noqa: PLR0913 - one parameter per option
     change among them are refused; a worse sample needs --loosen.
     """
     from ledger.git import commit_of
-    from ledger.service.accepted import DIRECTORY, from_directory
-    from ledger.service.choosing import Choice
-    from ledger.service.proposing import Proposal, save
-    from ledger.service.proposing import propose as make
+    from ledger.service.baselines.accepted import DIRECTORY, from_directory
+    from ledger.service.baselines.proposing import Proposal, save
+    from ledger.service.baselines.proposing import propose as make
+    from ledger.service.reading.choosing import Choice
 
     store = open_ledger(ledger_uri)
     settings, registry, project = gating.loaded(words, env)
@@ -131,9 +131,9 @@ def retire(  # noqa: PLR0913 - one parameter per option
 
     It gives the metric up, so it needs a waiver.
     """
-    from ledger.service.accepted import DIRECTORY, from_directory
-    from ledger.service.proposing import save
-    from ledger.service.retiring import retire as make
+    from ledger.service.baselines.accepted import DIRECTORY, from_directory
+    from ledger.service.baselines.proposing import save
+    from ledger.service.baselines.retiring import retire as make
 
     settings, _, project = gating.loaded(words, env)
     accepted = from_directory(project / DIRECTORY)
@@ -163,7 +163,7 @@ def show(
 ) -> None:
     """Show what is accepted, of ASSET or of all."""
     from ledger.report import json, table
-    from ledger.service.accepted import DIRECTORY, from_directory, from_ref
+    from ledger.service.baselines.accepted import DIRECTORY, from_directory, from_ref
     from ledger_cli import tables
 
     del ledger_uri
@@ -193,7 +193,7 @@ def _history(
 
     import pyarrow as pa
 
-    from ledger.service.baseline_history import history
+    from ledger.service.baselines.history import history
 
     found = history(project, accepted, asset, metric, ref)
     return pa.Table.from_pylist([dataclasses.asdict(one) for one in found])
@@ -203,9 +203,9 @@ def _held(project: Path, base: str | None) -> "AcceptedBaselines | None":
     """Return what the protected branch had accepted where the work tree was branched off; ``None`` without one."""
     from ledger.errors import ConfigurationError
     from ledger.git import commit_of
-    from ledger.service.accepted import from_ref
-    from ledger.service.pull_request import pull_request
-    from ledger.service.trust import protected_ref
+    from ledger.service.baselines.accepted import from_ref
+    from ledger.service.baselines.pull_request import pull_request
+    from ledger.service.trust.root import protected_ref
 
     try:
         ref = protected_ref(project, base)

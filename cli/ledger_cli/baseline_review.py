@@ -12,8 +12,8 @@ from ledger_cli.sealing import Span
 
 if TYPE_CHECKING:
     from ledger.baselines import EntryChange, GivenUp
-    from ledger.service.baseline_review import Review
-    from ledger.service.recomputing import Recomputed
+    from ledger.service.baselines.recomputing import Recomputed
+    from ledger.service.baselines.review import Review
 
 
 @click.command()
@@ -25,8 +25,8 @@ def diff(*, commits: str, form: str) -> None:
     BASE..HEAD compares the two, BASE...HEAD what HEAD changed since they parted, BASE alone the working tree.
     """
     from ledger.report import baseline_changes, json
-    from ledger.service.baseline_diff import difference
-    from ledger.service.locate import project_directory
+    from ledger.service.baselines.diff import difference
+    from ledger.service.project.locate import project_directory
 
     changes, others = difference(project_directory(), commits)
     if form == "json":
@@ -119,8 +119,8 @@ def waive(  # noqa: PLR0913 - one parameter per option
     """Sign a waiver of what a pull request gives up; whose signature counts is told by the protected branch."""
     from datetime import UTC, datetime, timedelta
 
-    from ledger.service.locate import project_directory
-    from ledger.service.waivers import make
+    from ledger.service.baselines.waivers import make
+    from ledger.service.project.locate import project_directory
 
     review, project = pull_request.review_of(words, env, base, head), project_directory()
     allowed = {one.given_up.subject for one in review.allowed}
@@ -148,7 +148,7 @@ def waive(  # noqa: PLR0913 - one parameter per option
 def _recomputed(review: "Review", ledger_uri: str | None, *, every: bool) -> "Recomputed":
     """Return what the ledger says of the head's values, as far as there is one."""
     from ledger.errors import MissingLedgerError
-    from ledger.service.recomputing import Recomputed, recompute_all
+    from ledger.service.baselines.recomputing import Recomputed, recompute_all
 
     changed = {one.subject[:3] for one in review.changes if one.after is not None}
     chosen = [one for one in review.after.all() if every or (one.profile, one.asset, one.partition) in changed]

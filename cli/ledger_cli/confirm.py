@@ -12,7 +12,7 @@ from ledger_cli.reports import Target, choice_words, report_option, write_report
 
 if TYPE_CHECKING:
     from ledger.report.gate import GateAnswer
-    from ledger.service.verdicts import Recorded, Suspect
+    from ledger.service.gate.verdicts import Recorded, Suspect
     from ledger.store.protocol import LedgerStore
 
 
@@ -54,8 +54,8 @@ def confirm(  # noqa: PLR0913 - one parameter per option
     Exit codes are those of `gate`: 1 where a regression is confirmed, 3 where nothing could be decided.
     """
     from ledger.report.text import printable
-    from ledger.service.choosing import CONFIRMS_TAG
-    from ledger.service.verdicts import latest, settings_tags, suspects
+    from ledger.service.gate.verdicts import latest, settings_tags, suspects
+    from ledger.service.reading.choosing import CONFIRMS_TAG
     from ledger.store import open_store
     from ledger_cli.run import configured
 
@@ -87,10 +87,10 @@ def _judge(
     shown: tuple[tuple[str, ...], bool, str, tuple[Target, ...]],
 ) -> int:
     """Judge the fresh runs, record and write what came out, and return the exit code."""
-    from ledger.service.baseline_words import parse_baseline
-    from ledger.service.choosing import Choice
-    from ledger.service.regression import Question, ask
-    from ledger.service.verdicts import record
+    from ledger.service.gate.baseline_words import parse_baseline
+    from ledger.service.gate.regression import Question, ask
+    from ledger.service.gate.verdicts import record
+    from ledger.service.reading.choosing import Choice
     from ledger_cli.notify import tell
 
     settings, registry, project = gating.loaded(*configured)
@@ -132,7 +132,7 @@ def _fresh_runs(
     quiet: bool,
 ) -> list[str]:
     """Run the suspects again, each partition so many times, and return the runs that ended well."""
-    from ledger.service.locate import project_directory
+    from ledger.service.project.locate import project_directory
     from ledger_cli import run as running
 
     project = project_directory()

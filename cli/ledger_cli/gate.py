@@ -52,8 +52,8 @@ def gate(  # noqa: PLR0913 - one parameter per option
 
     Exit codes: 0 PASS or WARN, 1 FAIL, 2 wrong usage, 3 INCONCLUSIVE, 4 an altered baseline or ledger.
     """
-    from ledger.service.regression import ask
-    from ledger.service.verdicts import record as record_verdict
+    from ledger.service.gate.regression import ask
+    from ledger.service.gate.verdicts import record as record_verdict
     from ledger_cli.notify import tell
 
     gating.check_outputs(reports, form)

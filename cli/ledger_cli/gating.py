@@ -13,7 +13,7 @@ from ledger_cli.reports import Target, takes_stdout
 
 if TYPE_CHECKING:
     from ledger.metrics import MetricRegistry
-    from ledger.service.regression import Answer, Question
+    from ledger.service.gate.regression import Answer, Question
     from ledger.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,7 +77,7 @@ def where_options(command: F) -> F:
 def loaded(words: tuple[str, ...], env: str | None) -> "tuple[Settings, MetricRegistry, Path]":
     """Return the settings, the declared metrics and the directory of the project."""
     from ledger.metrics import with_declared
-    from ledger.service.locate import load_settings, project_directory
+    from ledger.service.project.locate import load_settings, project_directory
     from ledger.settings import from_words
 
     settings = load_settings(from_words(words, "--set"), env=env).settings
@@ -87,9 +87,9 @@ def loaded(words: tuple[str, ...], env: str | None) -> "tuple[Settings, MetricRe
 def question_of(settings: "Settings", chosen: dict[str, Any], **more: Any) -> "Question":
     """Return the question that the options of ``choosing_options`` ask."""
     from ledger.errors import ConfigurationError
-    from ledger.service.baseline_words import parse_baseline
-    from ledger.service.choosing import Choice
-    from ledger.service.regression import Question
+    from ledger.service.gate.baseline_words import parse_baseline
+    from ledger.service.gate.regression import Question
+    from ledger.service.reading.choosing import Choice
 
     others = [f"--{name}" for name in ("commit", "since", "until", "last") if chosen[name]]
     if chosen["candidates"] and others:

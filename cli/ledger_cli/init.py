@@ -14,8 +14,8 @@ _SAID = {"added": "added  ", "there": "there  ", "left": "LEFT   "}
 def init(*, with_git: bool) -> None:
     """Prepare the repository for baselines; what is there stays, and doing it again changes nothing."""
     from ledger.report.text import printable
-    from ledger.service.git_files import prepare
-    from ledger.service.locate import project_directory
+    from ledger.service.baselines.git_files import prepare
+    from ledger.service.project.locate import project_directory
 
     if not with_git:
         message = "say what is to be prepared: --git"

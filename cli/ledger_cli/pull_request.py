@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ledger.service.baseline_review import Review
-    from ledger.service.regression import Answer
+    from ledger.service.baselines.review import Review
+    from ledger.service.gate.regression import Answer
     from ledger.store.protocol import LedgerStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,9 +32,9 @@ def review_of(words: tuple[str, ...], env: str | None, base: str | None, head: s
     import os
     from datetime import UTC, datetime
 
-    from ledger.service.baseline_review import review
-    from ledger.service.locate import ENV_VARIABLE, project_directory
-    from ledger.service.pull_request import pull_request
+    from ledger.service.baselines.pull_request import pull_request
+    from ledger.service.baselines.review import review
+    from ledger.service.project.locate import ENV_VARIABLE, project_directory
     from ledger.settings import from_words
 
     project = project_directory()
@@ -51,8 +51,8 @@ def review_of(words: tuple[str, ...], env: str | None, base: str | None, head: s
 def ask(store: "LedgerStore", chosen: dict[str, Any], review: "Review", **more: Any) -> "Answer":
     """Return the gate's answer on a pull request."""
     from ledger.errors import ConfigurationError
-    from ledger.service.gate_pull_request import ask_pull_request
-    from ledger.service.locate import project_directory
+    from ledger.service.gate.of_pull_request import ask_pull_request
+    from ledger.service.project.locate import project_directory
     from ledger_cli.gating import question_of
 
     named = [f"--{name}" for name in ("baseline", "commit", "since", "until") if chosen[name]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from ledger.service.regression import Answer
+    from ledger.service.gate.regression import Answer
     from ledger.store.protocol import LedgerStore
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,8 +85,8 @@ def write_reports(
     if not reports:
         return
     from ledger.report.ci import FORMATS, Report
-    from ledger.service.baseline_places import baseline_places, elsewhere
-    from ledger.service.locate import project_directory
+    from ledger.service.baselines.places import baseline_places, elsewhere
+    from ledger.service.project.locate import project_directory
 
     project = project_directory()
     findings = answer.worst_first()

@@ -30,11 +30,11 @@ from ledger.dagster.step import LOG_TAG, AnyContext, Step, asset_code_version, c
 from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.events import asset_stream
 from ledger.metrics import Metric
-from ledger.service.deadline import AssetTimeoutError, time_limit
-from ledger.service.locate import settings_digest
-from ledger.service.recorder import StreamRecorder
-from ledger.service.span import AssetSpan, SpanHeader, SpanOptions
-from ledger.service.upkeep import after_step
+from ledger.service.project.locate import settings_digest
+from ledger.service.recording.deadline import AssetTimeoutError, time_limit
+from ledger.service.recording.recorder import StreamRecorder
+from ledger.service.recording.span import AssetSpan, SpanHeader, SpanOptions
+from ledger.service.recording.upkeep import after_step
 from ledger.settings import Settings
 
 _OPEN: Final[dict[tuple[str, str, int], "_Opened"]] = {}

@@ -35,7 +35,7 @@ COLUMNS: Final = (
 
 
 class GateAnswer(Protocol):
-    """What a report needs of an answer; see ``ledger.service.regression.Answer``."""
+    """What a report needs of an answer; see ``ledger.service.gate.regression.Answer``."""
 
     @property
     def job(self) -> str | None:

@@ -15,8 +15,8 @@ from typing import Final
 from ledger.attestation import signed_text
 from ledger.baselines import Baseline, Change, MetricBaseline, entry_digest, read, relative_path, write
 from ledger.baselines.waiver import WaivedChange, Waiver, file_name, text_of
-from ledger.service.baseline_review import review
-from ledger.service.pull_request import pull_request
+from ledger.service.baselines.pull_request import pull_request
+from ledger.service.baselines.review import review
 from ledger.store import open_store
 from ledger.trust.keys import BASELINE_NAMESPACE
 from tests.judged import batches, story

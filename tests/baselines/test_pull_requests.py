@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ledger.service.git_files import LINES
+from ledger.service.baselines.git_files import LINES
 from tests.baselines.site import BASE, PROFILE, Site, loosened, moved
 from tests.readiness.site import git, said
 

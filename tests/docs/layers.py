@@ -51,7 +51,10 @@ def picture() -> str:
             lines.append(f"  L{number - 1} --> L{number}")
     lines += ["```", "", "| package | lines | what it is |", "|---|---|---|"]
     for names in layers():
-        lines += [f"| `{name}` | {round(size(name), -2):,} | {sentence(name)} |" for name in names]
+        for name in names:
+            parts = sorted(path.parent.name for path in source(name).parent.glob("*/__init__.py"))
+            inner = [f"{name}.{part}" for part in parts] if source(name).name == "__init__.py" else []
+            lines += [f"| `{one}` | {round(size(one), -2):,} | {sentence(one)} |" for one in (name, *inner)]
     return "\n".join(lines)
 
 

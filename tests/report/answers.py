@@ -1,8 +1,8 @@
 """Answers of the gate made by hand, so that every state and every hostile name can be told in every format."""
 
 from ledger.report.ci import Place, Report
-from ledger.service.baseline_words import BaselineWords
-from ledger.service.regression import Answer
+from ledger.service.gate.baseline_words import BaselineWords
+from ledger.service.gate.regression import Answer
 from ledger.stats import Assessment, Finding, Policy
 from ledger.verdict import verdict_of
 

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from ledger.report.ci import FORMATS
-from ledger.service.accepted import DIRECTORY
+from ledger.service.baselines.accepted import DIRECTORY
 from ledger.store import open_store
 from ledger_cli import reports
 from ledger_cli.gate import gate

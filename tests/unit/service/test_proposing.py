@@ -6,9 +6,9 @@ from ledger.baselines import read, recompute
 from ledger.errors import ConfigurationError
 from ledger.metrics import BUILT_IN
 from ledger.projections.samples import samples
-from ledger.service.accepted import from_directory
-from ledger.service.choosing import Choice
-from ledger.service.proposing import Proposal, propose, save
+from ledger.service.baselines.accepted import from_directory
+from ledger.service.baselines.proposing import Proposal, propose, save
+from ledger.service.reading.choosing import Choice
 from ledger.settings import RegressionSettings
 from ledger.store.memory import MemoryStore
 from tests.judged import LARGE, batches, story, write
