@@ -11,7 +11,7 @@ ifneq ($(ROOMY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(ROOMY)
 endif
 
-.PHONY: run test test-slow check format dev bench-store bench-stats demonstrate durability lock clean
+.PHONY: run test test-slow test-exhaustive check format dev bench-store bench-stats demonstrate durability lock clean
 
 run: $(STAMP)
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
@@ -19,11 +19,15 @@ run: $(STAMP)
 	@echo "Look closer:  $(BIN)/dagster-ledger show latest     In Dagster's UI:  make dev"
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow and not browser" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow and not browser and not exhaustive" -n 2 --dist loadgroup
 
 # What takes minutes, or drives a browser (Debian: apt-get install chromium).
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m "slow or browser" -n 2 --dist loadgroup
+
+# Every fault, every tampering, every mutant and every mutation, where the other tests take samples.
+test-exhaustive: $(STAMP)
+	$(BIN)/python -m pytest -m exhaustive -n 2 --dist loadgroup
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -23,7 +23,7 @@ def test_a_sample_of_all_faults_is_survived(scene):
     assert sum(outcome.faults.values()) >= 1
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("scene", SCENES)
 def test_every_fault_at_every_call_is_survived(scene, record_property):

@@ -48,7 +48,7 @@ def test_what_was_altered_is_found_and_named(base, tmp_path, kind):
     assert [missed for seed in range(3) if (missed := _missed(base, tmp_path / "l", kind, SEED + seed))] == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 @pytest.mark.xdist_group("tampering")
 def test_six_hundred_alterations_are_all_found_and_named(base, tmp_path, record_property):
@@ -76,7 +76,7 @@ def test_a_ledger_that_nobody_touched_is_not_suspected(tmp_path):
     assert _untouched(tmp_path / "ledger", 0) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 def test_fifty_ledgers_that_nobody_touched_are_not_suspected(tmp_path):
     said = {seed: _untouched(tmp_path / str(seed), seed) for seed in range(1, 51)}
