@@ -1,5 +1,6 @@
 """Starts the process of one run, follows the ledger until it ends, and passes interruptions on."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from ledger_cli import exit_codes
@@ -93,22 +95,32 @@ def run_child(specification: Mapping[str, Any], follower: Follower, environment:
 
 
 def _wait(child: "subprocess.Popen[bytes]", follower: Follower) -> bool:
-    """Follow until the child ends; return whether a person interrupted."""
-    interrupted = False
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-    while child.poll() is None:
-        try:
+    """Follow until the child ends; return whether a person interrupted.
+
+    Signals are passed on by their handler and raise nothing here: a library that looks for signals itself, as DuckDB
+    does, makes errors of its own of them.
+    """
+    came: list[int] = []
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGINT if len(came) == 1 else signal.SIGKILL)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM) if is_main}
+    try:
+        while child.poll() is None:
             follower.poll()
             time.sleep(_POLL_S)
-        except KeyboardInterrupt:
-            os.killpg(child.pid, signal.SIGKILL if interrupted else signal.SIGINT)
-            interrupted = True
-        except BaseException:
-            os.killpg(child.pid, signal.SIGINT)
-            child.wait()
-            raise
-    return interrupted
+    except BaseException:
+        os.killpg(child.pid, signal.SIGINT)
+        child.wait()
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return bool(came)
 
 
 def _ended(child: "subprocess.Popen[bytes]", answer: Path, follower: Follower, *, interrupted: bool) -> Ended:

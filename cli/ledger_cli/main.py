@@ -115,7 +115,7 @@ def _explain(error: BaseException, *, debug: bool) -> int:
     """Say what ended a command and return its exit code; raise it again where the traceback is wanted."""
     if isinstance(error, click.ClickException):
         return _usage(error)
-    if isinstance(error, KeyboardInterrupt | click.Abort):
+    if _is_interruption(error):
         return _say("interrupted", exit_codes.INTERRUPTED)
     if isinstance(error, BrokenPipeError | SystemExit):
         # The reader went away, as `head` does (click leaves for nothing else); python would complain at exit again.
@@ -126,6 +126,13 @@ def _explain(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, LedgerError):
         return _say(str(error), exit_codes.code_of(error))
     return _say(f"internal error: {type(error).__name__}: {error}; see it whole with --debug", exit_codes.INTERNAL)
+
+
+def _is_interruption(error: BaseException) -> bool:
+    """Return whether a person ended the command; DuckDB makes an error of its own of Ctrl-C during a query."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return True
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
 def _usage(error: click.ClickException) -> int:

@@ -21,6 +21,7 @@ import dagster as dg
 from ledger.dagster.alerts import raise_alerts, tell, timeout_alert
 from ledger.dagster.checks import plain_json
 from ledger.dagster.guard import GateClosed, blocked_events, closed_gates, refusal
+from ledger.dagster.interrupts import interrupts_held_back
 from ledger.dagster.resource import resource_uri
 from ledger.dagster.results import Outcome
 from ledger.dagster.run_settings import settings_of, tell_overrides
@@ -149,10 +150,11 @@ def _leave(key: tuple[str, str, int], opened: _Opened, error: BaseException | No
     """Close a span, once, and only in the process that opened it: a fork that inherited it has no say."""
     if _OPEN.pop(key, None) is None or opened.pid != os.getpid():
         return
-    if error is None:
-        _finish(opened)
-    else:
-        _fail(opened, error)
+    with interrupts_held_back():
+        if error is None:
+            _finish(opened)
+        else:
+            _fail(opened, error)
 
 
 @cache

@@ -165,3 +165,20 @@ def test_an_unknown_error_is_one_sentence_and_a_traceback_only_with_debug(record
     assert short.returncode == 70
     assert short.stderr == "dagster-ledger: internal error: RuntimeError: unforeseen; see it whole with --debug\n"
     assert "Traceback" in program("--debug", "show", "--ledger", str(place), PYTHONPATH=path).stderr
+
+
+INTERRUPTED_QUERY = """
+import os, signal, sys, threading
+import duckdb
+from ledger_cli.main import _explain
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    duckdb.connect().execute("SELECT count(*) FROM range(300000000) WHERE hash(range) % 7 = 3").fetchall()
+except BaseException as error:
+    sys.exit(_explain(error, debug=False))
+"""
+
+
+def test_an_interruption_that_a_query_turned_into_an_error_is_one():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED_QUERY], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "dagster-ledger: interrupted\n")

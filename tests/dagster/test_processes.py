@@ -13,6 +13,8 @@ from ledger.store import open_store
 LOCATION = """
     import os
     import signal
+    import threading
+    import time
 
     import dagster as dg
     from ledger.dagster import tracked, track_definitions
@@ -40,6 +42,17 @@ LOCATION = """
         while True:
             signal.pause()
 
+    @dg.asset
+    def bombarded():
+        def fire():
+            for _ in range(300):
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.001)
+
+        threading.Thread(target=fire, daemon=True).start()
+        while True:
+            signal.pause()
+
     class FullDisk(dg.IOManager):
         def handle_output(self, context, obj):
             raise OSError("no space left")
@@ -53,12 +66,13 @@ LOCATION = """
 
     defs = track_definitions(
         dg.Definitions(
-            assets=[first, second, third, killed, waits, unstorable],
+            assets=[first, second, third, killed, waits, bombarded, unstorable],
             resources={"full": FullDisk()},
             jobs=[
                 dg.define_asset_job("three", selection=["first", "second", "third"]),
                 dg.define_asset_job("dies", selection=["first", "killed"]),
                 dg.define_asset_job("waiting", selection=["waits"]),
+                dg.define_asset_job("bombarded_job", selection=["bombarded"]),
                 dg.define_asset_job("full", selection=["unstorable"]),
             ],
         )
@@ -111,6 +125,12 @@ def test_an_interrupted_launch_is_recorded_as_canceled(
     child.communicate(timeout=180)
     assert ledger.statuses() == {("waits", None, 0): "canceled"}
     assert ledger.events(RunFinished)[0].status == "canceled"
+
+
+def test_further_interruptions_do_not_keep_the_first_from_being_recorded(code_location, launch_apart, ledger):
+    child = launch_apart(module=code_location(LOCATION), job="bombarded_job", executor="in_process")
+    child.communicate(timeout=180)
+    assert ledger.statuses() == {("bombarded", None, 0): "canceled"}
 
 
 @pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
