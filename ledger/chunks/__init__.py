@@ -1,9 +1,9 @@
 """Work on inputs larger than memory: in chunks, resumable, under a memory limit, published as a whole or not at all."""
 
 from ledger.chunks.executors import Executor, InProcess, Processes
-from ledger.chunks.parts import Death, Part, Parts, batches
+from ledger.chunks.parts import Death, Part, Parts
 from ledger.chunks.plan import InputChangedError, Plan, PlanChangedError, WatchedFile
-from ledger.chunks.publishing import ROWS_PER_GROUP, PublishedVersion, parquet, publish
+from ledger.chunks.publishing import ROWS_PER_GROUP, ParquetWriting, PublishedVersion, publish, regrouped
 from ledger.chunks.runner import ChunkListener, ChunkOptions, ChunksFailedError, Finished, run
 from ledger.chunks.sizing import Adaptation, Sizer
 from ledger.chunks.work import ChunkFunction, FailedChunk, Maker, Resources, WorkedChunk
@@ -22,6 +22,7 @@ __all__ = [
     "InProcess",
     "InputChangedError",
     "Maker",
+    "ParquetWriting",
     "Part",
     "Parts",
     "Plan",
@@ -32,8 +33,7 @@ __all__ = [
     "Sizer",
     "WatchedFile",
     "WorkedChunk",
-    "batches",
-    "parquet",
     "publish",
+    "regrouped",
     "run",
 ]

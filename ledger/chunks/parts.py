@@ -111,10 +111,10 @@ class Parts:
         with pa.memory_map(str(self._parts / part.file_name)) as source:
             return pa.ipc.open_file(source).read_all()
 
-    def schema(self, part: Part) -> pa.Schema:
-        """Return the columns of a part."""
-        with pa.memory_map(str(self._parts / part.file_name)) as source:
-            return pa.ipc.open_file(source).schema
+    def tables(self, chain: Iterable[Part]) -> Iterator[pa.Table]:
+        """Yield the results of parts, in the order given, one in memory at a time."""
+        for part in chain:
+            yield self.read(part)
 
     def found(self) -> tuple[Part, ...]:
         """Return all parts by name, ascending, overlapping ones included."""
@@ -179,30 +179,6 @@ class Parts:
                 return hashlib.file_digest(file, "sha256").hexdigest() == part.sha256
         except OSError:
             return False
-
-
-def batches(parts: Parts, chain: Iterable[Part], rows_per_batch: int) -> Iterator[pa.Table]:
-    """Yield the rows of parts, in order, in tables of the same length but for the last: where chunks met is not seen.
-
-    Args:
-        parts: Where the parts are.
-        chain: Parts in order.
-        rows_per_batch: Rows of each table.
-    """
-    waiting: list[pa.Table] = []
-    held = 0
-    for part in chain:
-        table = parts.read(part)
-        while table.num_rows:
-            piece = table.slice(0, rows_per_batch - held)
-            table = table.slice(piece.num_rows)
-            waiting.append(piece)
-            held += piece.num_rows
-            if held == rows_per_batch:
-                yield pa.concat_tables(waiting)
-                waiting, held = [], 0
-    if held:
-        yield pa.concat_tables(waiting)
 
 
 def _differing(found: bytes, wanted: bytes) -> str:

@@ -15,7 +15,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -76,15 +76,41 @@ def publish(files: Mapping[str, Fill], target: Path, *, keep: int = 3) -> Publis
     return PublishedVersion(version, found.digest, found.size_bytes)
 
 
-def parquet(schema: pa.Schema, tables: Iterable[pa.Table]) -> Fill:
-    """Return what writes tables of ``ROWS_PER_GROUP`` rows each, but for the last, as one Parquet file."""
+@dataclass(frozen=True, slots=True)
+class ParquetWriting:
+    """Writes tables of ``ROWS_PER_GROUP`` rows each, but for the last, as one Parquet file, when it is called.
 
-    def fill(path: Path) -> None:
-        with pq.ParquetWriter(path, schema.remove_metadata(), compression="zstd") as writer:
-            for table in tables:
+    Attributes:
+        schema: Columns.
+        tables: The tables, in order; gone through once.
+    """
+
+    schema: pa.Schema
+    tables: Iterable[pa.Table]
+
+    def __call__(self, path: Path) -> None:
+        """Write the file, whose path does not exist yet."""
+        with pq.ParquetWriter(path, self.schema.remove_metadata(), compression="zstd") as writer:
+            for table in self.tables:
                 writer.write_table(table.replace_schema_metadata(None), row_group_size=ROWS_PER_GROUP)
 
-    return fill
+
+def regrouped(tables: Iterable[pa.Table], rows: int = ROWS_PER_GROUP) -> Iterator[pa.Table]:
+    """Yield the same rows in tables of ``rows`` rows each, but for the last: where tables met is not seen any more."""
+    waiting: list[pa.Table] = []
+    held = 0
+    for table in tables:
+        rest = table
+        while rest.num_rows:
+            piece = rest.slice(0, rows - held)
+            rest = rest.slice(piece.num_rows)
+            waiting.append(piece)
+            held += piece.num_rows
+            if held == rows:
+                yield pa.concat_tables(waiting)
+                waiting, held = [], 0
+    if held:
+        yield pa.concat_tables(waiting)
 
 
 def _with_manifest(draft: Path, names: Iterable[str]) -> PublishedVersion:

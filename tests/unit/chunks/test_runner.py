@@ -12,12 +12,12 @@ from ledger.chunks import (
     ChunkOptions,
     ChunksFailedError,
     InputChangedError,
+    ParquetWriting,
     Parts,
     PlanChangedError,
     WatchedFile,
-    batches,
-    parquet,
     publish,
+    regrouped,
     run,
 )
 from ledger.errors import StoreError
@@ -36,12 +36,14 @@ def options(**told) -> ChunkOptions:
 
 
 def result(directory, finished) -> pa.Table:
-    return pa.concat_tables(batches(Parts(directory), finished.chain, 7))
+    return pa.concat_tables(regrouped(Parts(directory).tables(finished.chain), 7))
 
 
 def published(directory, finished, target) -> bytes:
-    tables = batches(Parts(directory), finished.chain, 122_880)
-    return (publish({"squares.parquet": parquet(SCHEMA, tables)}, target).directory / "squares.parquet").read_bytes()
+    tables = regrouped(Parts(directory).tables(finished.chain))
+    return (
+        publish({"squares.parquet": ParquetWriting(SCHEMA, tables)}, target).directory / "squares.parquet"
+    ).read_bytes()
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
