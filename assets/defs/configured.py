@@ -1,5 +1,6 @@
 """Any source of your own, linked to any registry of your own: files, columns and identifiers come from run config."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -35,7 +36,7 @@ class Source(dg.Config):
 
 @dg.asset(group_name="configured", kinds={"duckdb"}, code_version="2")
 @tracked
-def enriched_source(config: Source) -> ParquetWriting:
+def enriched_source(config: Source) -> Iterator[dg.Output[ParquetWriting]]:
     """Every row of the configured source with the key of the registry entry it names; in chunks, resumable."""
     wanted = SourceConfig.model_validate(config.model_dump())
     identifiers = identifiers_of(wanted)
@@ -58,7 +59,8 @@ def enriched_source(config: Source) -> ParquetWriting:
     )
     record_links(made, truth, "enriched_source")
     current_span().rows(rows_in=source.num_rows)
-    return made.parquet(MATCH_SCHEMA)
+    yield dg.Output(made.parquet(MATCH_SCHEMA))
+    made.remove()
 
 
 def _truth(wanted: SourceConfig) -> pa.Table:
