@@ -60,6 +60,17 @@ def root_of(directory: Path) -> Path | None:
     return Path(found.rstrip("\n")) if found else None
 
 
+def own_setting(directory: Path, name: str) -> str | None:
+    """Return a setting of a repository's own configuration, ``None`` where it has none."""
+    found = _git(directory, "config", "--local", "--get", name)
+    return None if found is None else found.removesuffix("\n")
+
+
+def set_own_setting(directory: Path, name: str, value: str) -> bool:
+    """Write a setting into a repository's own configuration; return whether git did."""
+    return _git(directory, "config", "--local", name, value) is not None
+
+
 def archive(directory: Path, commit: str) -> bytes | None:
     """Return the files of a commit below a directory as an uncompressed tar, the same bytes each time."""
     words = (*_SAME_BYTES, "archive", "--format=tar", commit)
@@ -104,20 +115,106 @@ def files_at(directory: Path, commit: str, below: str) -> dict[str, bytes] | Non
         commit: The commit, hex.
         below: Path from ``directory``, with ``/`` between its parts.
     """
-    listed = _git(directory, "ls-tree", "-r", "-z", commit, "--", f"{below}/")
+    listed = tree(directory, commit, f"{below}/")
+    if listed is None:
+        return None
+    regular = {path.removeprefix(f"{below}/"): blob for path, (mode, blob) in listed.items() if mode.startswith("100")}
+    contents = _blobs(directory, tuple(regular.values()))
+    return None if contents is None else dict(zip(regular, contents, strict=True))
+
+
+def file_at(directory: Path, commit: str, path: str) -> bytes | None:
+    """Return the file that a commit holds at a path from a directory, ``None`` where there is none that is regular."""
+    listed = tree(directory, commit, path)
+    mode, blob = (listed or {}).get(path, ("", ""))
+    return _git_bytes(directory, "cat-file", "blob", blob) if mode.startswith("100") else None
+
+
+def tree(directory: Path, commit: str, *below: str, recursive: bool = True) -> dict[str, tuple[str, str]] | None:
+    """Return mode and object of what a commit holds, by path from a directory; ``None`` where git failed.
+
+    Args:
+        directory: A directory of the repository.
+        commit: The commit, hex.
+        below: Only these paths, and what is below those that end with ``/``; all below the directory when empty.
+        recursive: Whether directories are looked into.
+    """
+    words = ("ls-tree", *(("-r",) if recursive else ()), "-z", commit, "--", *below)
+    listed = _git(directory, *words)
     if listed is None:
         return None
     found = {}
     for line in filter(None, listed.split("\0")):
         facts, _, path = line.partition("\t")
-        mode, kind, blob = facts.split(" ")
-        if kind != "blob" or not mode.startswith("100"):
-            continue
-        content = _git_bytes(directory, "cat-file", "blob", blob)
-        if content is None:
-            return None
-        found[path.removeprefix(f"{below}/")] = content
+        mode, _, blob = facts.split(" ")
+        found[path] = (mode, blob)
     return found
+
+
+def merge_bases(directory: Path, one: str, other: str) -> tuple[str, ...]:
+    """Return the best common ancestors of two commits, none where there is none or git failed."""
+    return tuple((_git(directory, "merge-base", "--all", one, other) or "").split())
+
+
+def is_shallow(directory: Path) -> bool:
+    """Return whether a repository lacks the older part of its history."""
+    return (_git(directory, "rev-parse", "--is-shallow-repository") or "").strip() == "true"
+
+
+def changed_between(directory: Path, before: str, after: str) -> tuple[str, ...] | None:
+    """Return the paths that two commits have otherwise, from the top of the repository; ``None`` where git failed."""
+    told = _git(directory, "diff-tree", "-r", "--no-renames", "--name-only", "-z", before, after)
+    return None if told is None else tuple(filter(None, told.split("\0")))
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A commit that touched a file: id, author, day (ISO 8601), first line of its message, path from the top then."""
+
+    commit: str
+    author: str
+    day: str
+    subject: str
+    path: str
+
+
+def history_of(directory: Path, commit: str, path: str) -> tuple[Touched, ...]:
+    """Return the commits up to one that touched a file, oldest first, under whatever name it had.
+
+    What a merge has otherwise than its first parent counts as touched by the merge.
+
+    Args:
+        directory: A directory of the repository.
+        commit: The newest commit, hex.
+        path: Path from ``directory``.
+    """
+    form = "--format=%x01%H%x1f%an%x1f%cs%x1f%s%x1f"
+    words = ("-c", "core.quotePath=false", "log", "--follow", "--topo-order", "--diff-merges=first-parent")
+    told = _git(directory, *words, form, "--name-only", commit, "--", path) or ""
+    found = []
+    for record in told.split("\x01")[1:]:
+        identity, author, day, subject, names = record.split("\x1f", 4)
+        found += [Touched(identity, author, day, subject, name) for name in names.splitlines() if name][:1]
+    return tuple(reversed(found))
+
+
+def _blobs(directory: Path, blobs: tuple[str, ...]) -> list[bytes] | None:
+    """Return the content of blobs, in one go; ``None`` where git failed or does not have one."""
+    if not blobs:
+        return []
+    asked = "".join(f"{blob}\n" for blob in blobs).encode()
+    told = _git_bytes(directory, "cat-file", "--batch", data=asked, timeout_s=_WHOLE_TREE_TIMEOUT_S)
+    found, place = [], 0
+    while told is not None and place < len(told):
+        head, _, _ = told[place:].partition(b"\n")
+        words = head.split(b" ")
+        if len(words) != 3 or words[1] != b"blob":  # noqa: PLR2004 - id, kind and size
+            return None
+        begin = place + len(head) + 1
+        place = begin + int(words[2])
+        found.append(told[begin:place])
+        place += 1
+    return found if len(found) == len(blobs) else None
 
 
 def _git(directory: Path, *arguments: str) -> str | None:
@@ -127,9 +224,13 @@ def _git(directory: Path, *arguments: str) -> str | None:
 
 
 def _git_bytes(
-    directory: Path, *arguments: str, more: Mapping[str, str] | None = None, timeout_s: float = _TIMEOUT_S
+    directory: Path,
+    *arguments: str,
+    more: Mapping[str, str] | None = None,
+    data: bytes | None = None,
+    timeout_s: float = _TIMEOUT_S,
 ) -> bytes | None:
-    """Return what git printed, ``None`` where it failed; ``more`` is added to its environment."""
+    """Return what git printed, ``None`` where it failed; ``more`` is added to its environment, ``data`` its input."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment["GIT_GRAFT_FILE"] = os.devnull  # As replacements: nobody may give a commit other parents.
     command = ["git", "--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false"]
@@ -137,7 +238,7 @@ def _git_bytes(
         done = subprocess.run(  # noqa: S603 - fixed program, no shell
             [*command, "-C", str(directory), *arguments],
             capture_output=True,
-            stdin=subprocess.DEVNULL,
+            input=b"" if data is None else data,
             env=environment | dict(more or {}),
             timeout=timeout_s,
             check=False,

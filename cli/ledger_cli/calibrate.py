@@ -46,10 +46,10 @@ def calibrate(
     Tells the gate's real rate of false alarms here, how noisy each metric is, how small a limit can be held with so
     many runs, and how many runs a limit needs. Exit code 3: too few comparable runs.
     """
-    from ledger.service.calibrating import Plan, TooFewRunsError
-    from ledger.service.calibrating import calibrate as replay
-    from ledger.service.choosing import Choice
-    from ledger.service.policy import policy_of
+    from ledger.service.gate.calibrating import Plan, TooFewRunsError
+    from ledger.service.gate.calibrating import calibrate as replay
+    from ledger.service.gate.policy import policy_of
+    from ledger.service.reading.choosing import Choice
 
     settings, registry, _ = loaded(where["words"], where["env"])
     plan = Plan(

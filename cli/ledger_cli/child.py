@@ -56,7 +56,7 @@ class Follower:
     def poll(self) -> None:
         """Show what has been appended since the last call."""
         from ledger.events import RunStarted
-        from ledger.service.replay import events_after
+        from ledger.service.reading.replay import events_after
 
         entries, self._cursor = events_after(self._store, self._cursor)
         for entry in entries:

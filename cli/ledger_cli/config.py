@@ -26,7 +26,7 @@ def show(*, overridden: bool, words: tuple[str, ...], env: str | None, form: str
 
     from ledger.report import json as report_json
     from ledger.report.text import printable
-    from ledger.service.locate import load_settings
+    from ledger.service.project.locate import load_settings
     from ledger.settings import from_words
 
     resolved = load_settings(from_words(words, "--set"), env=env)

@@ -1,18 +1,18 @@
 """``confirm``: run what regressed again, and judge the fresh runs only."""
 
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from ledger_cli import exit_codes, gating
 from ledger_cli.options import format_option
+from ledger_cli.reports import Target, choice_words, report_option, write_reports
 
 if TYPE_CHECKING:
     from ledger.report.gate import GateAnswer
-    from ledger.service.verdicts import Recorded, Suspect
+    from ledger.service.gate.verdicts import Recorded, Suspect
     from ledger.store.protocol import LedgerStore
 
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--whole-job", is_flag=True, help="Run the whole job, not only the suspects and what they need.")
 @gating.exit_options
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@report_option
 @gating.where_options
 @format_option("text", "json")
 def confirm(  # noqa: PLR0913 - one parameter per option
@@ -41,6 +42,7 @@ def confirm(  # noqa: PLR0913 - one parameter per option
     fail_on: tuple[str, ...],
     exit_zero: bool,
     quiet: bool,
+    reports: tuple[Target, ...],
     words: tuple[str, ...],
     env: str | None,
     ledger_uri: str | None,
@@ -52,18 +54,19 @@ def confirm(  # noqa: PLR0913 - one parameter per option
     Exit codes are those of `gate`: 1 where a regression is confirmed, 3 where nothing could be decided.
     """
     from ledger.report.text import printable
-    from ledger.service.choosing import CONFIRMS_TAG
-    from ledger.service.verdicts import latest, settings_tags, suspects
+    from ledger.service.gate.verdicts import latest, settings_tags, suspects
+    from ledger.service.reading.choosing import CONFIRMS_TAG
     from ledger.store import open_store
     from ledger_cli.run import configured
 
+    gating.check_outputs(reports, form)
     settings, tags = configured(words, env, ledger_uri)
     store = open_store(settings.ledger_uri)
     last = store.consult(lambda view: latest(view, job))
     found = suspects(last.event)
     if not found:
         said = f"nothing to confirm: the last gate said {last.event.outcome} and suspects nothing"
-        click.echo(printable(said), err=form == "json")
+        click.echo(printable(said), err=form == "json" or bool(reports))
         return exit_codes.DONE
     count = runs or settings.regression.confirm_runs
     tags = store.consult(lambda view: settings_tags(view, last.event)) | tags | {CONFIRMS_TAG: last.verdict_id}
@@ -72,7 +75,7 @@ def confirm(  # noqa: PLR0913 - one parameter per option
     if len(fresh) < count * len({one.partition for one in found}):
         click.echo("dagster-ledger: not every fresh run ended well, so nothing was judged; see above", err=True)
         return exit_codes.FAILED
-    return _judge(store, last, found, fresh, (words, env), (fail_on, exit_zero, form))
+    return _judge(store, last, found, fresh, (words, env), (fail_on, exit_zero, form, reports))
 
 
 def _judge(
@@ -81,13 +84,13 @@ def _judge(
     found: "tuple[Suspect, ...]",
     fresh: list[str],
     configured: tuple[tuple[str, ...], str | None],
-    shown: tuple[tuple[str, ...], bool, str],
+    shown: tuple[tuple[str, ...], bool, str, tuple[Target, ...]],
 ) -> int:
     """Judge the fresh runs, record and write what came out, and return the exit code."""
-    from ledger.service.baseline_words import parse_baseline
-    from ledger.service.choosing import Choice
-    from ledger.service.regression import Question, ask
-    from ledger.service.verdicts import record
+    from ledger.service.gate.baseline_words import parse_baseline
+    from ledger.service.gate.regression import Question, ask
+    from ledger.service.gate.verdicts import record
+    from ledger.service.reading.choosing import Choice
     from ledger_cli.notify import tell
 
     settings, registry, project = gating.loaded(*configured)
@@ -98,15 +101,16 @@ def _judge(
         earlier_than=last.event.candidate_run_ids,
     )
     answer = store.consult(lambda view: ask(view, question, settings.regression, registry, project))
-    fail_on, exit_zero, form = shown
-    gating.write(answer, form)
-    _say(answer, form)
+    fail_on, exit_zero, form, reports = shown
+    gating.write(answer, form, reports=reports)
+    _say(answer, form, gating.people(reports))
+    write_reports(reports, answer, store, choice_words({"candidates": fresh}, answer))
     record(store, answer, confirms=last.verdict_id)
     tell(store, settings, answer.candidate_run_ids)
     return gating.code_of(answer, fail_on, exit_zero=exit_zero)
 
 
-def _say(answer: "GateAnswer", form: str) -> None:
+def _say(answer: "GateAnswer", form: str, out: TextIO) -> None:
     """Write what was confirmed and what was not; beside a document for programs it is left out."""
     from ledger.report.text import printable
     from ledger.verdict import name_of
@@ -116,7 +120,7 @@ def _say(answer: "GateAnswer", form: str) -> None:
     for finding in answer.worst_first():
         told.setdefault(words.get(finding.state, "undecided"), []).append(name_of(finding))
     if form != "json":
-        sys.stdout.writelines(printable(f"{word}: {', '.join(names)}", 2000) + "\n" for word, names in told.items())
+        out.writelines(printable(f"{word}: {', '.join(names)}", 2000) + "\n" for word, names in told.items())
 
 
 def _fresh_runs(
@@ -128,7 +132,7 @@ def _fresh_runs(
     quiet: bool,
 ) -> list[str]:
     """Run the suspects again, each partition so many times, and return the runs that ended well."""
-    from ledger.service.locate import project_directory
+    from ledger.service.project.locate import project_directory
     from ledger_cli import run as running
 
     project = project_directory()

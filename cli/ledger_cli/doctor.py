@@ -29,7 +29,7 @@ def doctor(*, ledger_uri: str | None, form: str) -> int:
 
     from ledger.report import json
     from ledger.report.text import printable
-    from ledger.service.doctor import diagnose
+    from ledger.service.project.doctor import diagnose
 
     found = list(diagnose(ledger_uri))
     if form == "json":

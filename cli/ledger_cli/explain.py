@@ -32,8 +32,8 @@ def explain(
     The whole gate is judged, since a test counts among all tests of its gate; nothing is recorded.
     """
     from ledger.report import explanation, json
-    from ledger.service.explaining import explain as explain_finding
-    from ledger.service.regression import ask
+    from ledger.service.gate.explaining import explain as explain_finding
+    from ledger.service.gate.regression import ask
 
     store = open_ledger(ledger_uri)
     settings, registry, project = gating.loaded(words, env)

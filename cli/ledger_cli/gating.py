@@ -1,17 +1,19 @@
 """What ``gate``, ``confirm`` and ``explain`` share: options that choose runs, and the exit code of a verdict."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
 from ledger_cli import exit_codes
 from ledger_cli.options import Moment, ledger_option, settings_options
+from ledger_cli.reports import Target, takes_stdout
 
 if TYPE_CHECKING:
     from ledger.metrics import MetricRegistry
-    from ledger.service.regression import Answer, Question
+    from ledger.service.gate.regression import Answer, Question
     from ledger.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -75,7 +77,7 @@ def where_options(command: F) -> F:
 def loaded(words: tuple[str, ...], env: str | None) -> "tuple[Settings, MetricRegistry, Path]":
     """Return the settings, the declared metrics and the directory of the project."""
     from ledger.metrics import with_declared
-    from ledger.service.locate import load_settings, project_directory
+    from ledger.service.project.locate import load_settings, project_directory
     from ledger.settings import from_words
 
     settings = load_settings(from_words(words, "--set"), env=env).settings
@@ -85,9 +87,9 @@ def loaded(words: tuple[str, ...], env: str | None) -> "tuple[Settings, MetricRe
 def question_of(settings: "Settings", chosen: dict[str, Any], **more: Any) -> "Question":
     """Return the question that the options of ``choosing_options`` ask."""
     from ledger.errors import ConfigurationError
-    from ledger.service.baseline_words import parse_baseline
-    from ledger.service.choosing import Choice
-    from ledger.service.regression import Question
+    from ledger.service.gate.baseline_words import parse_baseline
+    from ledger.service.gate.regression import Question
+    from ledger.service.reading.choosing import Choice
 
     others = [f"--{name}" for name in ("commit", "since", "until", "last") if chosen[name]]
     if chosen["candidates"] and others:
@@ -115,14 +117,30 @@ def code_of(answer: "Answer", fail_on: tuple[str, ...], *, exit_zero: bool) -> i
     return exit_codes.INCONCLUSIVE if outcome == "INCONCLUSIVE" else exit_codes.DONE
 
 
-def write(answer: "Answer", form: str, *, every: bool = True) -> None:
-    """Write an answer in a format."""
-    import sys
+def check_outputs(reports: Sequence[Target], form: str) -> None:
+    """Raise where standard output is asked to hold two things.
 
+    Raises:
+        ConfigurationError: It is.
+    """
+    from ledger.errors import ConfigurationError
+
+    if form == "json" and takes_stdout(reports):
+        message = "--format json and a report would both be written to standard output; give the report a path"
+        raise ConfigurationError(message)
+
+
+def people(reports: Sequence[Target]) -> TextIO:
+    """Return what people read: standard output, or the error stream where a report takes standard output."""
+    return sys.stderr if takes_stdout(reports) else sys.stdout
+
+
+def write(answer: "Answer", form: str, *, every: bool = True, reports: Sequence[Target] = ()) -> None:
+    """Write an answer in a format."""
     from ledger.report import gate, json
     from ledger_cli.options import terminal_width
 
     if form == "json":
         sys.stdout.write(json.dump(gate.document(answer)) + "\n")
     else:
-        gate.write(answer, sys.stdout, columns_wide=terminal_width(), every=every)
+        gate.write(answer, people(reports), columns_wide=terminal_width(), every=every)

@@ -51,8 +51,8 @@ def init(
     no_passphrase: bool,
 ) -> None:
     """Add a person with a key and roles; make the key and the trust root where there is none."""
-    from ledger.service import trust_files
-    from ledger.service.locate import project_directory
+    from ledger.service.project.locate import project_directory
+    from ledger.service.trust import files as trust_files
 
     path, project = key or Path.home() / ".ssh" / "dagster-ledger", project_directory()
     _obtain(project, path, principal, known=False, passphrase=not no_passphrase)
@@ -66,8 +66,8 @@ def init(
 def list_all(*, protected_ref: str | None, form: str) -> None:
     """List the keys of the protected ref: whose, which roles, how long, and what the work tree would change."""
     from ledger.report import json
-    from ledger.service.locate import project_directory
-    from ledger.service.trust import trusted
+    from ledger.service.project.locate import project_directory
+    from ledger.service.trust.root import trusted
 
     project, now = project_directory(), datetime.now(UTC)
     found = trusted(project, protected_ref)
@@ -111,8 +111,8 @@ def list_all(*, protected_ref: str | None, form: str) -> None:
 @_no_passphrase
 def rotate(*, principal: str, key: Path, overlap_s: float, no_passphrase: bool) -> None:
     """Give PRINCIPAL a new key, and let the old ones end now or after a while."""
-    from ledger.service import trust_files
-    from ledger.service.locate import project_directory
+    from ledger.service.project.locate import project_directory
+    from ledger.service.trust import files as trust_files
 
     project, now = project_directory(), datetime.now(UTC).replace(microsecond=0)
     _obtain(project, key, principal, known=True, passphrase=not no_passphrase)
@@ -125,8 +125,8 @@ def rotate(*, principal: str, key: Path, overlap_s: float, no_passphrase: bool) 
 @click.option("--reason", required=True, help="Why.")
 def revoke(*, name: str, reason: str) -> None:
     """Revoke a key by its fingerprint, or all keys of a principal: nothing that they signed counts any more."""
-    from ledger.service import trust_files
-    from ledger.service.locate import project_directory
+    from ledger.service.project.locate import project_directory
+    from ledger.service.trust import files as trust_files
 
     gone = trust_files.revoke(project_directory(), name, reason)
     sys.stdout.write(f"revoked {', '.join(gone)}\n{_PROPOSED}\n")
@@ -137,8 +137,8 @@ def revoke(*, name: str, reason: str) -> None:
 def lint(*, protected_ref: str | None) -> int:
     """Look for what is wrong with the trust root of the work tree; exit code 1 where something is."""
     from ledger.report.text import printable
-    from ledger.service import trust_files
-    from ledger.service.locate import project_directory
+    from ledger.service.project.locate import project_directory
+    from ledger.service.trust import files as trust_files
 
     problems = trust_files.problems(project_directory(), protected_ref, at=datetime.now(UTC))
     sys.stdout.writelines(printable(problem, 400) + "\n" for problem in problems)
@@ -149,7 +149,7 @@ def lint(*, protected_ref: str | None) -> int:
 
 def _obtain(project: Path, key: Path, principal: str, *, known: bool, passphrase: bool) -> None:
     """Make a key where there is none, and say so."""
-    from ledger.service.trust_files import obtain
+    from ledger.service.trust.files import obtain
 
     if obtain(project, key, principal, known=known, passphrase=passphrase):
         advice = (
@@ -160,7 +160,7 @@ def _obtain(project: Path, key: Path, principal: str, *, known: bool, passphrase
 
 def _changes(root: "TrustRoot", project: Path) -> dict[str, str]:
     """Return what the work tree changes; where its trust root cannot be read, that is said instead."""
-    from ledger.service.trust_files import changes
+    from ledger.service.trust.files import changes
     from ledger.trust.refusal import RefusedError
 
     try:

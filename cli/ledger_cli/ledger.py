@@ -58,8 +58,8 @@ def reconcile(*, dry_run: bool, ledger_uri: str | None, form: str) -> None:
 
     from ledger.report import json
     from ledger.report.text import printable
-    from ledger.service.reconcile import Evidence, find_lost
-    from ledger.service.reconcile import reconcile as close_lost
+    from ledger.service.recording.reconcile import Evidence, find_lost
+    from ledger.service.recording.reconcile import reconcile as close_lost
 
     evidence = Evidence()
     if os.environ.get("DAGSTER_HOME"):

@@ -15,7 +15,7 @@ from ledger_cli.sealing import Span, open_sealing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ledger.service.manifest_check import Asked
+    from ledger.service.readiness.manifest_check import Asked
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -45,8 +45,8 @@ def deploying_options(*, replay: bool) -> "Callable[[F], F]":
 
 def asked_of(path: Path, options: dict[str, Any]) -> "Asked":
     """Return what the options of ``deploying_options`` ask."""
-    from ledger.service.locate import project_directory
-    from ledger.service.manifest_check import Asked
+    from ledger.service.project.locate import project_directory
+    from ledger.service.readiness.manifest_check import Asked
 
     return Asked(path=path, project=project_directory(), at=datetime.now(UTC), **options)
 
@@ -74,8 +74,8 @@ def build(
 ) -> int:
     """Judge the checklist and write the unsigned manifest; exit code 1 where the commit is not ready."""
     from ledger.report import readiness
-    from ledger.service.locate import project_directory
-    from ledger.service.manifests import build as build_manifest
+    from ledger.service.project.locate import project_directory
+    from ledger.service.readiness.manifests import build as build_manifest
     from ledger.trust.envelope import dump
 
     found = judged(environment, commit, protected_ref, ledger_uri)
@@ -96,9 +96,9 @@ def build(
 @ledger_option
 def sign(*, file: Path, key: Path, protected_ref: str | None, record: bool, ledger_uri: str | None) -> None:
     """Add your signature to the manifest in FILE: you answer for what it says."""
-    from ledger.service import manifests
-    from ledger.service.locate import project_directory
-    from ledger.service.trust import trusted
+    from ledger.service.project.locate import project_directory
+    from ledger.service.readiness import manifests
+    from ledger.service.trust.root import trusted
     from ledger.trust.envelope import dump
 
     envelope, where = manifests.read_manifest(file, to_sign=True)
@@ -117,7 +117,7 @@ def sign(*, file: Path, key: Path, protected_ref: str | None, record: bool, ledg
 @deploying_options(replay=False)
 def verify(*, file: Path, ledger_uri: str | None, **options: Any) -> None:
     """Verify the manifest in FILE; exit code 4 where it is refused, with the reason."""
-    from ledger.service import manifest_check
+    from ledger.service.readiness import manifest_check
 
     found = manifest_check.verify(asked_of(file, options), open_sealing(ledger_uri))
     people = ", ".join(one.principal for one in found.signers)
@@ -132,7 +132,7 @@ def verify(*, file: Path, ledger_uri: str | None, **options: Any) -> None:
 def explain(*, file: Path, ledger_uri: str | None, **options: Any) -> int:
     """Say what the manifest in FILE says, and which step of its verification it passes; nothing of it is believed."""
     from ledger.report.text import printable
-    from ledger.service import manifest_check
+    from ledger.service.readiness import manifest_check
     from ledger.trust.refusal import RefusedError
 
     steps: list[str] = []
@@ -167,7 +167,7 @@ def verifier() -> None:
 def _claims(file: Path) -> list[str]:
     """Return what a manifest claims, or why it cannot even be read."""
     from ledger.manifest import parse_payload
-    from ledger.service.manifests import read_manifest
+    from ledger.service.readiness.manifests import read_manifest
     from ledger.trust.refusal import RefusedError
 
     try:

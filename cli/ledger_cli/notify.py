@@ -9,7 +9,7 @@ from ledger_cli import exit_codes
 from ledger_cli.options import format_option, ledger_option, open_ledger, settings_options
 
 if TYPE_CHECKING:
-    from ledger.service.notify import Delivery
+    from ledger.service.alerts.notify import Delivery
     from ledger.settings import Settings
     from ledger.store.protocol import LedgerStore
 
@@ -27,8 +27,8 @@ def notify(*, runs: tuple[str, ...], words: tuple[str, ...], env: str | None, le
     import dataclasses
 
     from ledger.report import json
-    from ledger.service.locate import load_settings
-    from ledger.service.replay import find_run
+    from ledger.service.project.locate import load_settings
+    from ledger.service.reading.replay import find_run
     from ledger.settings import from_words
 
     store = open_ledger(ledger_uri)
@@ -46,8 +46,8 @@ def tell(store: "LedgerStore", settings: "Settings", run_ids: tuple[str, ...]) -
     """Tell the alerts of some runs, say what was not taken, and return what became of each."""
     if not (settings.notify_webhook_urls or settings.notify_commands):
         return []
-    from ledger.service.channels import channels_of
-    from ledger.service.notify import deliver
+    from ledger.service.alerts.channels import channels_of
+    from ledger.service.alerts.notify import deliver
 
     done = deliver(store, channels_of(settings), run_ids=run_ids, min_severity=settings.notify_min_severity)
     for delivery in done:

@@ -102,7 +102,7 @@ def narrowing_options(command: F) -> F:
 
 def open_ledger(ledger_uri: str | None) -> "LedgerStore":
     """Return the ledger that a command reads."""
-    from ledger.service.locate import ledger_uri as locate
+    from ledger.service.project.locate import ledger_uri as locate
     from ledger.store import open_store
 
     return open_store(locate(ledger_uri))
@@ -110,7 +110,7 @@ def open_ledger(ledger_uri: str | None) -> "LedgerStore":
 
 def query_of(view: "LedgerView", narrowed: dict[str, Any], **more: Any) -> "EventQuery":
     """Return the query that the narrowing options ask for, its names checked against the ledger."""
-    from ledger.service.replay import check_names, find_run
+    from ledger.service.reading.replay import check_names, find_run
     from ledger.store.protocol import EventQuery
 
     query = EventQuery(

@@ -21,7 +21,7 @@ def list_all(*, closed: bool, ledger_uri: str | None, form: str) -> None:
     """List every gate in its latest state."""
     from ledger.report import json
     from ledger.report.text import printable
-    from ledger.service.gatekeeping import list_gates
+    from ledger.service.alerts.gatekeeping import list_gates
 
     found = [found for found in list_gates(open_ledger(ledger_uri)) if found.closed or not closed]
     if form == "json":
@@ -61,7 +61,7 @@ def override(
 ) -> None:
     """Let assets behind a closed gate of ASSET be made for a while; who, why and how long is recorded."""
     from ledger.report.text import printable
-    from ledger.service.gatekeeping import override_gate
+    from ledger.service.alerts.gatekeeping import override_gate
 
     event = override_gate(open_ledger(ledger_uri), asset, check, reason=reason, owner=owner, expires=until)
     which = check or "every gate"

@@ -10,7 +10,7 @@ from ledger_cli import exit_codes
 from ledger_cli.options import format_option, ledger_option
 
 if TYPE_CHECKING:
-    from ledger.service.manifests import Judged
+    from ledger.service.readiness.manifests import Judged
 
 
 def judging_options(command: Any) -> Any:
@@ -44,8 +44,8 @@ def judged(environment: str, commit: str | None, protected_ref: str | None, ledg
     """Return the checklist of a commit, judged now."""
     from datetime import UTC, datetime
 
-    from ledger.service.locate import project_directory
-    from ledger.service.manifests import judge_commit
+    from ledger.service.project.locate import project_directory
+    from ledger.service.readiness.manifests import judge_commit
     from ledger_cli.sealing import open_sealing
 
     store = open_sealing(ledger_uri)
@@ -77,8 +77,8 @@ def check(
     The files of --artifact are told by SHA-256, as the manifest names them.
     """
     from ledger.report import json, readiness
-    from ledger.service.locate import project_directory
-    from ledger.service.manifests import subjects_of
+    from ledger.service.project.locate import project_directory
+    from ledger.service.readiness.manifests import subjects_of
 
     found = judged(environment, commit, protected_ref, ledger_uri).assessment
     subjects = subjects_of(artifacts, project_directory(), found.commit) if artifacts else {}

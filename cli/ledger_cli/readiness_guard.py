@@ -24,7 +24,7 @@ def guard(*, file: Path, command: tuple[str, ...], ledger_uri: str | None, **opt
     the keys of CI can sign anything.
     """
     from ledger.errors import ConfigurationError
-    from ledger.service import manifest_check
+    from ledger.service.readiness import manifest_check
 
     program = shutil.which(command[0])
     if program is None:

@@ -73,7 +73,7 @@ def run(
 
     Each run is a process of its own. Progress goes to the error stream, the result to the standard output.
     """
-    from ledger.service.locate import project_directory
+    from ledger.service.project.locate import project_directory
     from ledger.store import open_store
     from ledger_cli.notify import tell
 
@@ -110,8 +110,8 @@ def run(
 
 def configured(words: tuple[str, ...], env: str | None, ledger_uri: str | None) -> "tuple[Settings, dict[str, str]]":
     """Return the settings, and the tags that carry what was overridden to the steps of the run."""
-    from ledger.service.locate import load_settings
-    from ledger.service.overrides import override_tags
+    from ledger.service.project.locate import load_settings
+    from ledger.service.recording.overrides import override_tags
     from ledger.settings import Placed, from_words
 
     flags = from_words(words, "--set")
@@ -126,7 +126,7 @@ def configured(words: tuple[str, ...], env: str | None, ledger_uri: str | None) 
 def _failed_run(settings: "Settings", wanted: dict[str, Any]) -> str | None:
     """Return the id of the run that is to be executed again, its job put in where none was named."""
     from ledger.errors import ConfigurationError
-    from ledger.service.replay import replay_run
+    from ledger.service.reading.replay import replay_run
     from ledger.store import open_store
 
     name = wanted["from_failure"]
@@ -190,7 +190,7 @@ def _default_module(project: Path) -> str:
 
 def home_of(project: Path) -> Path:
     """Return Dagster's home, made where nobody set one."""
-    from ledger.service.home import prepare_home
+    from ledger.service.project.home import prepare_home
 
     return prepare_home(project)
 
@@ -239,7 +239,7 @@ def launch_quietly(store: "LedgerStore", wanted: Mapping[str, Any], project: Pat
 def _reconcile(store: "LedgerStore", *, quiet: bool) -> None:
     """Close attempts that were killed, earlier or just now."""
     from ledger.report.text import printable
-    from ledger.service.reconcile import reconcile
+    from ledger.service.recording.reconcile import reconcile
 
     for attempt in reconcile(store):
         if not quiet:
@@ -258,7 +258,7 @@ def say_why(ended: "Ended", log: Path) -> None:
 
 def _report(store: "LedgerStore", run_ids: list[str], form: str) -> None:
     """Write the result: one run in detail, or the summary of several."""
-    from ledger.service.replay import replay_run, replay_summary
+    from ledger.service.reading.replay import replay_run, replay_summary
 
     if len(run_ids) == 1:
         from ledger_cli.show import write_json, write_story

@@ -27,7 +27,7 @@ def samples(
 
     Values of attempts that failed are left out unless --all-attempts asks for them.
     """
-    from ledger.service.replay import replay_samples
+    from ledger.service.reading.replay import replay_samples
 
     store = open_ledger(ledger_uri)
     found = store.consult(lambda view: replay_samples(view, query_of(view, narrowed), all_attempts=all_attempts))

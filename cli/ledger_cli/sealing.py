@@ -118,8 +118,8 @@ def compact(*, grace_s: float | None, quiet: bool, ledger_uri: str | None) -> No
     Runs do it by themselves from `ledger_compact_appends` loose files on. Readers and writers may go on meanwhile;
     files that were replaced stay for `ledger_grace_s`, so use `--grace 0s` only while nobody writes.
     """
-    from ledger.service.locate import load_settings
-    from ledger.service.standing import compacted_standing
+    from ledger.service.project.locate import load_settings
+    from ledger.service.reading.standing import compacted_standing
 
     store = open_sealing(ledger_uri)
     kept_s = load_settings().settings.ledger_grace_s if grace_s is None else grace_s

@@ -10,7 +10,7 @@ from ledger_cli.options import format_option, ledger_option, open_ledger, termin
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ledger.service.replay import RunStory
+    from ledger.service.reading.replay import RunStory
     from ledger.store.protocol import LedgerStore
 
 STATUSES: Final = ("success", "failed", "canceled", "lost", "running", "incomplete")
@@ -29,7 +29,7 @@ def show(*, run: str | None, last: int, status: str | None, traceback: bool, led
 
     RUN is a run id, the beginning of one, or "latest".
     """
-    from ledger.service.replay import replay_run, replay_runs
+    from ledger.service.reading.replay import replay_run, replay_runs
 
     store = open_ledger(ledger_uri)
     if run is not None:
@@ -52,7 +52,7 @@ def show(*, run: str | None, last: int, status: str | None, traceback: bool, led
 def _warn_of_lost(store: "LedgerStore", runs: "pa.Table") -> None:
     """Say which attempts of running runs are gone: the ledger cannot know it before somebody closes them."""
     from ledger.report.text import printable
-    from ledger.service.reconcile import find_lost
+    from ledger.service.recording.reconcile import find_lost
 
     running = {row["run_id"] for row in runs.select(["run_id", "status"]).to_pylist() if row["status"] == "running"}
     for attempt in find_lost(store, run_ids=tuple(sorted(running))) if running else ():

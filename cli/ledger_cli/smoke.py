@@ -11,7 +11,7 @@ from ledger_cli import exit_codes
 from ledger_cli.options import format_option, ledger_option
 
 if TYPE_CHECKING:
-    from ledger.service.smoke import Finding, SmokeCase
+    from ledger.service.project.smoke import Finding, SmokeCase
 
 
 @click.command()
@@ -34,9 +34,9 @@ def smoke(
     import dataclasses
 
     from ledger.report import json
-    from ledger.service.locate import ledger_uri as locate
-    from ledger.service.locate import project_directory
-    from ledger.service.smoke import CASES_FILE, load_cases, record
+    from ledger.service.project.locate import ledger_uri as locate
+    from ledger.service.project.locate import project_directory
+    from ledger.service.project.smoke import CASES_FILE, load_cases, record
     from ledger.store import open_store
 
     project = project_directory()
@@ -73,9 +73,9 @@ def _run(
     name: str, case: "SmokeCase", fixtures: Path, module: str | None, project: Path
 ) -> "tuple[str | None, list[Finding]]":
     """Run a case in places of its own and return its run and its expectations."""
-    from ledger.service.overrides import override_tags
-    from ledger.service.replay import replay_run
-    from ledger.service.smoke import Finding, judge, run_config_of
+    from ledger.service.project.smoke import Finding, judge, run_config_of
+    from ledger.service.reading.replay import replay_run
+    from ledger.service.recording.overrides import override_tags
     from ledger.settings import Placed
     from ledger.store import open_store
     from ledger_cli.run import launch_quietly

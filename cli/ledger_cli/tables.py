@@ -87,6 +87,18 @@ PROPOSED: Final = (
     Column("runs", "runs", COUNT, rank=2),
 )
 
+HISTORY: Final = (
+    Column("profile", "profile", rank=4, cell_characters=40),
+    Column("metric", "metric"),
+    Column("day", "day"),
+    Column("commit", "commit", rank=2, cell_characters=12),
+    Column("kind", "change"),
+    Column("median", "median", unit_column="unit"),
+    Column("runs", "runs", COUNT, rank=3),
+    Column("author", "by", rank=5),
+    Column("reason", "reason", rank=6, cell_characters=120),
+)
+
 BASELINES: Final = (
     Column("profile", "profile", rank=4, cell_characters=40),
     Column("asset", "asset"),

@@ -31,9 +31,9 @@ def trend(
     Only runs of one machine class and one configuration are compared with each other. Without --metric, all metrics
     that have a better and a worse are looked at.
     """
-    from ledger.service.history import Asked
-    from ledger.service.locate import load_settings
-    from ledger.service.trending import judged_metrics, record_trends, trends
+    from ledger.service.project.locate import load_settings
+    from ledger.service.trends.history import Asked
+    from ledger.service.trends.trending import judged_metrics, record_trends, trends
 
     if last is not None and days is not None:
         message = "--last and --days both tell the window; give one of them"
@@ -52,7 +52,7 @@ def trend(
     )
     store = open_ledger(ledger_uri)
     if sql:
-        from ledger.service.history_sql import query_text
+        from ledger.service.trends.history_sql import query_text
 
         sys.stdout.write(store.consult(lambda view: query_text(view, asked)) + "\n")
         return

@@ -1,5 +1,7 @@
 """Accepted measurements as files that are reviewed like code. Pure: text in, records out; who calls does the I/O."""
 
+from ledger.baselines.changing import EntryChange, GivenUp, changes
+from ledger.baselines.drift import Allowance
 from ledger.baselines.errors import BaselineAlteredError, BaselineFormatError
 from ledger.baselines.loosening import Loosening, loosenings
 from ledger.baselines.model import (
@@ -17,6 +19,8 @@ from ledger.baselines.model import (
 from ledger.baselines.names import profile_name, relative_path
 from ledger.baselines.reading import read
 from ledger.baselines.recompute import Discrepancy, RunFacts, accepted_sample, recompute
+from ledger.baselines.review import Allowed, Refused
+from ledger.baselines.waiver import SignedWaiver, WaivedChange, Waiver
 from ledger.baselines.writing import entry_digest, write
 
 SCHEMA_FILE = "schema.json"
@@ -29,16 +33,25 @@ __all__ = [
     "SCHEMA_VERSION",
     "AcceptedRun",
     "AcceptedSample",
+    "Allowance",
+    "Allowed",
     "Baseline",
     "BaselineAlteredError",
     "BaselineFormatError",
     "Change",
     "Checkpoint",
     "Discrepancy",
+    "EntryChange",
+    "GivenUp",
     "Loosening",
     "MetricBaseline",
+    "Refused",
     "RunFacts",
+    "SignedWaiver",
+    "WaivedChange",
+    "Waiver",
     "accepted_sample",
+    "changes",
     "entry_digest",
     "loosenings",
     "profile_name",

@@ -1,8 +1,8 @@
 """What a change of a baseline gives up: each way in which the new one would let more pass than the old one.
 
 Rules:
-- Removing a metric or a file, other unit or direction, a raised or dropped limit or floor, fewer runs, a worse median,
-  another machine class, configuration or data set, and the same of the anchor: all of them count.
+- Removing a metric or a file, retiring a metric, other unit or direction, a raised or dropped limit or floor, fewer
+  runs, a worse median, another machine class, configuration or data set, and the same of the anchor: all of them count.
 - A limit that is ``None`` is the project's, which is not known here; going from one to the other counts, either way.
 - Establishing what was not there before gives nothing up. A larger spread is not told: it is mostly chance, and
   comparing with the baseline before the change finds what it would hide.
@@ -17,10 +17,29 @@ from ledger.metrics import Direction
 
 @dataclass(frozen=True, slots=True)
 class Loosening:
-    """One way in which a change lets more pass: the metric, ``None`` for the whole file, and what it is."""
+    """One way in which a change lets more pass.
+
+    Attributes:
+        metric: The metric, ``None`` for the whole file.
+        what: What it is, in words.
+        code: What kind of loosening it is: a word of ``CODES``.
+    """
 
     metric: str | None
     what: str
+    code: str
+
+
+CODES: tuple[str, ...] = (
+    *("file_removed", "renamed", "metric_removed", "retired", "unit", "direction", "limit", "floor"),
+    *("runs", "median", "machine_class", "configuration", "data_set", "size_class"),
+    *("anchor_removed", "anchor_runs", "anchor_median", "anchor_machine_class", "anchor_configuration"),
+    *("anchor_data_set", "anchor_size_class", "drift", "spread", "setting", "attributes"),
+)
+"""Every kind of loosening; the last four are found outside of this module."""
+
+CIRCUMSTANCES: frozenset[str] = frozenset({"machine_class", "configuration", "data_set", "size_class"})
+"""Kinds that say under which circumstances was measured, not what came out."""
 
 
 def loosenings(before: Baseline | None, after: Baseline | None) -> tuple[Loosening, ...]:
@@ -33,9 +52,9 @@ def loosenings(before: Baseline | None, after: Baseline | None) -> tuple[Looseni
     if before is None:
         return ()
     if after is None:
-        return (Loosening(None, f"the baseline of {before.asset} is removed"),)
+        return (Loosening(None, f"the baseline of {before.asset} is removed", "file_removed"),)
     found = [
-        Loosening(None, f"{what} goes from {old!r} to {new!r}")
+        Loosening(None, f"{what} goes from {old!r} to {new!r}", "renamed")
         for what, old, new in (
             ("asset", before.asset, after.asset),
             ("partition", before.partition, after.partition),
@@ -44,36 +63,43 @@ def loosenings(before: Baseline | None, after: Baseline | None) -> tuple[Looseni
         if old != new
     ]
     for old_entry in before.metrics:
-        new_entry = after.metric(old_entry.metric)
-        told = ("the metric is removed",) if new_entry is None else tuple(_of_entry(old_entry, new_entry))
-        found += [Loosening(old_entry.metric, what) for what in told]
+        found += of_entry(old_entry, after.metric(old_entry.metric))
     return tuple(found)
 
 
-def _of_entry(old: MetricBaseline, new: MetricBaseline) -> Iterator[str]:
-    """Yield what a metric's new entry gives up."""
+def of_entry(old: MetricBaseline, new: MetricBaseline | None) -> list[Loosening]:
+    """Return what a metric's new entry gives up; all of it where there is none."""
+    if new is None:
+        return [Loosening(old.metric, "the metric is removed", "metric_removed")]
+    return [Loosening(old.metric, what, code) for code, what in _of_entry(old, new)]
+
+
+def _of_entry(old: MetricBaseline, new: MetricBaseline) -> Iterator[tuple[str, str]]:
+    """Yield kind and words of what a metric's new entry gives up."""
+    if new.is_retired and not old.is_retired:
+        yield "retired", "the metric is retired"
     if old.unit != new.unit:
-        yield f"unit goes from {old.unit} to {new.unit}"
+        yield "unit", f"unit goes from {old.unit} to {new.unit}"
     if old.direction != new.direction:
-        yield f"direction goes from {old.direction} to {new.direction}"
+        yield "direction", f"direction goes from {old.direction} to {new.direction}"
     for what, before, after in (("limit", old.limit, new.limit), ("floor", old.floor, new.floor)):
         if (before is None) != (after is None) or (before is not None and after is not None and after > before):
-            yield f"{what} goes from {_number(before)} to {_number(after)}"
+            yield what, f"{what} goes from {_number(before)} to {_number(after)}"
     yield from _of_sample("", old.current, new.current, old.direction)
     if old.anchor is not None:
         if new.anchor is None:
-            yield "the anchor is removed"
+            yield "anchor_removed", "the anchor is removed"
         else:
-            yield from _of_sample("anchor's ", old.anchor, new.anchor, old.direction)
+            told = _of_sample("anchor's ", old.anchor, new.anchor, old.direction)
+            yield from ((f"anchor_{code}", what) for code, what in told)
 
 
-def _of_sample(whose: str, old: AcceptedSample, new: AcceptedSample, direction: Direction) -> Iterator[str]:
-    """Yield what a new sample gives up."""
+def _of_sample(whose: str, old: AcceptedSample, new: AcceptedSample, direction: Direction) -> Iterator[tuple[str, str]]:
+    """Yield kind and words of what a new sample gives up."""
     if len(new.runs) < len(old.runs):
-        yield f"{whose}runs go from {len(old.runs)} to {len(new.runs)}"
-    worse = new.median - old.median if direction == "lower_is_better" else old.median - new.median
-    if direction != "neutral" and worse > 0.0:
-        yield f"{whose}median goes from {_number(old.median)} to {_number(new.median)}"
+        yield "runs", f"{whose}runs go from {len(old.runs)} to {len(new.runs)}"
+    if worsening(old, new, direction) > 0.0:
+        yield "median", f"{whose}median goes from {_number(old.median)} to {_number(new.median)}"
     for what, before, after in (
         ("machine class", old.machine, new.machine),
         ("configuration", old.config_digest, new.config_digest),
@@ -81,7 +107,14 @@ def _of_sample(whose: str, old: AcceptedSample, new: AcceptedSample, direction: 
         ("size class", old.size_class, new.size_class),
     ):
         if before != after:
-            yield f"{whose}{what} goes from {before or 'none'} to {after or 'none'}"
+            yield what.replace(" ", "_"), f"{whose}{what} goes from {before or 'none'} to {after or 'none'}"
+
+
+def worsening(old: AcceptedSample, new: AcceptedSample, direction: Direction) -> float:
+    """Return by how much the median got worse, in the metric's unit; negative where it got better, 0 where neutral."""
+    if direction == "neutral":
+        return 0.0
+    return new.median - old.median if direction == "lower_is_better" else old.median - new.median
 
 
 def _number(value: float | None) -> str:

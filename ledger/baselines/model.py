@@ -8,6 +8,8 @@ Rules:
 - All of a metric's facts are its own: what is shared by a whole file is what never changes, so that two changes of
   different metrics do not touch the same lines.
 - Runs keep the order they were made in; drift is told from it.
+- A metric that is judged no more is retired: its entry stays with what was accepted last, so that its end is seen, and
+  whoever brings it back is held to it.
 """
 
 import statistics
@@ -17,11 +19,11 @@ from typing import Final, Literal
 from ledger.metrics import Direction
 
 SCHEMA_VERSION: Final = 1
-"""Format of a baseline file. 1: the first."""
+"""Format of a baseline file. 1: the first; the kind of change ``retire`` came later, and is refused where unknown."""
 
-ChangeKind = Literal["establish", "tighten", "loosen", "rebase-profile"]
+ChangeKind = Literal["establish", "tighten", "loosen", "rebase-profile", "retire"]
 
-CHANGE_KINDS: Final[tuple[ChangeKind, ...]] = ("establish", "tighten", "loosen", "rebase-profile")
+CHANGE_KINDS: Final[tuple[ChangeKind, ...]] = ("establish", "tighten", "loosen", "rebase-profile", "retire")
 
 LARGEST: Final = 1e18
 """Values of at least this size are refused: an exabyte, thirty billion years."""
@@ -128,6 +130,11 @@ class MetricBaseline:
     limit: float | None = None
     floor: float | None = None
     supersedes: str | None = None
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether nothing is held to it any more."""
+        return self.change.kind == "retire"
 
     def samples(self) -> tuple[tuple[str, AcceptedSample], ...]:
         """Return ``("current", ...)`` and, where there is one, ``("anchor", ...)``."""

@@ -21,9 +21,9 @@ def relative_path(asset: str, profile: str, partition: str | None = None) -> str
         profile: Name of the kind of machine.
         partition: Partition key.
     """
-    name = "__".join(map(_escaped, asset.split("/")))
-    part = "" if partition is None else f"@{_escaped(partition)}"
-    return f"{_escaped(profile)}/{name}{part}.json"
+    name = "__".join(map(escaped, asset.split("/")))
+    part = "" if partition is None else f"@{escaped(partition)}"
+    return f"{escaped(profile)}/{name}{part}.json"
 
 
 def profile_name(machine: str) -> str:
@@ -35,6 +35,6 @@ def profile_name(machine: str) -> str:
     return _PROFILE.sub("-", machine.lower()).strip("-.") or "machine"
 
 
-def _escaped(part: str) -> str:
-    """Return a part of a name in which every unsafe letter is escaped."""
+def escaped(part: str) -> str:
+    """Return a part of a name in which every unsafe letter is escaped, as in URLs."""
     return _UNSAFE.sub(lambda hit: "".join(f"%{byte:02X}" for byte in hit.group().encode()), part)

@@ -40,7 +40,7 @@ Fill: TypeAlias = Callable[[Path], None]
 
 @dataclass(frozen=True, slots=True)
 class PublishedVersion:
-    """What was published: the directory, the digest of its content, and its size in bytes."""
+    """What was published: the directory, the digest of its content, and the size of its files in bytes."""
 
     directory: Path
     digest: str
@@ -124,7 +124,7 @@ def _with_manifest(draft: Path, names: Iterable[str]) -> PublishedVersion:
     (draft / MANIFEST).write_bytes(manifest)
     _sync(draft / MANIFEST)
     sync_directory(draft)
-    return PublishedVersion(draft, hashlib.sha256(manifest).hexdigest(), size_bytes + len(manifest))
+    return PublishedVersion(draft, hashlib.sha256(manifest).hexdigest(), size_bytes)
 
 
 def _sync(path: Path) -> None:

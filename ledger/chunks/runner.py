@@ -258,6 +258,10 @@ class _Run:
     def _retry(self, task: _Task, failure: FailedChunk) -> None:
         """Try a chunk again, cut it, or give its rows up."""
         size = failure.stop - failure.start
+        if any(part.rows == task.rows for part in self.parts.found()):
+            # It was stopped, or killed, when its part had its name already.
+            self.done_rows += size
+            return
         if failure.kind == "died":
             _tell(self.listener, self.sizer.died_at(size))
         self.troubled.add(task.rows)
@@ -289,8 +293,9 @@ class _Run:
     workers_are_tight: bool = False
 
     def _finished(self) -> Finished:
-        chain = self.parts.chain(self.plan.rows)
-        lost = sorted(self.lost, key=lambda one: one.start)
+        chain, gaps = self.parts.chain(self.plan.rows), self.parts.gaps(self.plan.rows)
+        # Another run of the same plan may have made what this one could not.
+        lost = sorted((one for one in self.lost if _overlaps(one, gaps)), key=lambda one: one.start)
         missing = [(one.start, one.stop) for one in lost]
         if lost and self.options.on_failure == "fail":
             raise self._error(_SOME.format(sum(stop - start for start, stop in missing), self.plan.rows))
@@ -319,6 +324,10 @@ def _executor(
     if options.workers == 1:
         return InProcess(parts, make, resources, inputs, options.timeout_s)
     return Processes(parts, make, resources, inputs, options.timeout_s, options.workers)
+
+
+def _overlaps(failure: FailedChunk, ranges: Sequence[Range]) -> bool:
+    return any(start < failure.stop and stop > failure.start for start, stop in ranges)
 
 
 def _share(limit_bytes: int | None, workers: int) -> int | None:

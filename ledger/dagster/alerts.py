@@ -14,8 +14,8 @@ import dagster as dg
 from ledger.dagster.step import Step
 from ledger.events import AlertRaised, CheckEvaluated
 from ledger.metrics import MetricRegistry
-from ledger.service.alerting import alert_id, breach_alert, limit_alerts
-from ledger.service.span import AssetSpan, Place
+from ledger.service.alerts.alerting import alert_id, breach_alert, limit_alerts
+from ledger.service.recording.span import AssetSpan, Place
 from ledger.settings import SEVERITIES, MetricLimit, Settings, Severity
 
 _LEVELS: Final = {"warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}

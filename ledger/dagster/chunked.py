@@ -43,7 +43,7 @@ from ledger.dagster.span import current_settings, current_span
 from ledger.dagster.step import current_step
 from ledger.events import ChunkCompleted, ChunkFailed, ChunksAdapted, ChunksResumed, Json
 from ledger.measure.cgroup import memory_limit_bytes
-from ledger.service.span import AssetSpan
+from ledger.service.recording.span import AssetSpan
 from ledger.settings import Settings
 from ledger.units import MIB, format_bytes, format_seconds
 

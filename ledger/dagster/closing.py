@@ -30,10 +30,10 @@ from ledger.events.codec import from_table
 from ledger.measure import run_probe
 from ledger.metrics import lookup
 from ledger.projections.runs import runs
-from ledger.service.alerting import alert_id
-from ledger.service.clock import Clock, utc_now
-from ledger.service.recorder import StreamRecorder
-from ledger.service.upkeep import after_run
+from ledger.service.alerts.alerting import alert_id
+from ledger.service.project.clock import Clock, utc_now
+from ledger.service.recording.recorder import StreamRecorder
+from ledger.service.recording.upkeep import after_run
 from ledger.store.protocol import EventQuery
 
 

@@ -27,7 +27,7 @@ from ledger.dagster.span import current_settings, current_span
 from ledger.dagster.step import current_step, descendants
 from ledger.errors import ConfigurationError
 from ledger.names import no_such
-from ledger.service.alerting import change_ratio, severity_in
+from ledger.service.alerts.alerting import change_ratio, severity_in
 from ledger.settings import MetricLimit, Settings
 
 SEVERITY_KEY: Final = "ledger/severity"

@@ -13,7 +13,7 @@ import dagster as dg
 from ledger.dagster.step import Step, ancestors, planned_assets
 from ledger.events import AssetBlocked
 from ledger.projections.gates import QUERY_KINDS, Gate, gates
-from ledger.service.clock import utc_now
+from ledger.service.project.clock import utc_now
 from ledger.store.protocol import EventQuery, LedgerStore
 
 

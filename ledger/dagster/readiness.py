@@ -18,10 +18,10 @@ from ledger.dagster.session import open_session
 from ledger.dagster.step import current_step
 from ledger.errors import ConfigurationError, LedgerError
 from ledger.events import CheckEvaluated, StreamId
-from ledger.service.locate import project_directory
-from ledger.service.manifest_check import Asked, verify
-from ledger.service.readiness_runs import READY_CHECK
-from ledger.service.recorder import StreamRecorder
+from ledger.service.project.locate import project_directory
+from ledger.service.readiness.manifest_check import Asked, verify
+from ledger.service.readiness.runs import READY_CHECK
+from ledger.service.recording.recorder import StreamRecorder
 from ledger.store.protocol import SealingStore
 from ledger.trust.refusal import RefusedError
 
@@ -45,7 +45,7 @@ def ready(
         asset: Asset key joined by ``/`` of a tracked asset.
         manifest: File of the manifest, from the directory of the project.
         environment: Where the deployment is to.
-        protected_ref: Where the trust root is read; see ``ledger.service.trust``.
+        protected_ref: Where the trust root is read; see ``ledger.service.trust.root``.
         replay: Whether the checklist is judged again, on the ledger as it was.
         blocking: Whether a refusal stops what comes after the asset.
     """

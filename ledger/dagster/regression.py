@@ -2,7 +2,7 @@
 
 Rules:
 - It runs after its asset, in the same run, and judges what the run just recorded together with the runs of the same
-  code before it; see ``ledger.service.checking``.
+  code before it; see ``ledger.service.gate.checking``.
 - Only a verdict of PASS passes. A regression at error or above fails as ``regression.check_severity`` says, and blocks
   where the check is blocking and that is an error; what could not be judged fails as ``regression.check_inconclusive``
   says; everything else fails as a warning, which never blocks.
@@ -21,10 +21,10 @@ from ledger.dagster.step import Step, current_step
 from ledger.errors import ConfigurationError, StoreError
 from ledger.events import CheckEvaluated
 from ledger.report.gate import finding_fields, sentence
-from ledger.service.checking import check_run
-from ledger.service.locate import project_directory
-from ledger.service.regression import Answer
-from ledger.service.verdicts import record
+from ledger.service.gate.checking import check_run
+from ledger.service.gate.regression import Answer
+from ledger.service.gate.verdicts import record
+from ledger.service.project.locate import project_directory
 from ledger.settings import RegressionSettings
 from ledger.verdict import name_of
 

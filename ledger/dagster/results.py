@@ -9,7 +9,7 @@ import dagster as dg
 from ledger.dagster.checks import check_event
 from ledger.dagster.metadata import as_metadata
 from ledger.dagster.step import Step
-from ledger.service.span import AssetSpan
+from ledger.service.recording.span import AssetSpan
 
 _ROW_COUNT_KEYS: Final = ("dagster/row_count", "dagster/partition_row_count")
 _TABLE_PACKAGES: Final = frozenset({"pandas", "polars", "numpy"})

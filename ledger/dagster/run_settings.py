@@ -11,8 +11,8 @@ from typing import Final
 
 import dagster as dg
 
-from ledger.service.locate import load_settings
-from ledger.service.overrides import ENV_TAG, flags_of
+from ledger.service.project.locate import load_settings
+from ledger.service.recording.overrides import ENV_TAG, flags_of
 from ledger.settings import Resolved
 
 OVERRIDDEN_TAG: Final = "dagster_ledger/overridden"

@@ -13,9 +13,9 @@ import dagster as dg
 from ledger.dagster.closing import close_run
 from ledger.dagster.run_settings import settings_of
 from ledger.dagster.session import open_run, open_session, run_started
-from ledger.service.channels import channels_of
-from ledger.service.clock import utc_now
-from ledger.service.notify import Delivery, deliver
+from ledger.service.alerts.channels import channels_of
+from ledger.service.alerts.notify import Delivery, deliver
+from ledger.service.project.clock import utc_now
 
 _ENDS: Final = {
     dg.DagsterRunStatus.SUCCESS: "success",

@@ -15,8 +15,8 @@ from ledger.events import ConfigurationResolved, RunStarted, run_stream
 from ledger.git import CodeState, code_state
 from ledger.measure import run_probe
 from ledger.metrics import Metric, MetricRegistry, with_declared
-from ledger.service.locate import load_settings, project_directory, settings_digest
-from ledger.service.recorder import StreamRecorder
+from ledger.service.project.locate import load_settings, project_directory, settings_digest
+from ledger.service.recording.recorder import StreamRecorder
 from ledger.settings import Resolved
 from ledger.store import open_store
 from ledger.store.memory import MemoryStore
@@ -60,9 +60,9 @@ def open_session(
     """Return the session that holds here and now.
 
     Args:
-        ledger_uri: Where the ledger is; found by ``ledger.service.locate`` when ``None``.
+        ledger_uri: Where the ledger is; found by ``ledger.service.project.locate`` when ``None``.
         metrics: Metrics the asset declares besides those of the configuration.
-        resolved: Settings; found by ``ledger.service.locate`` when ``None``.
+        resolved: Settings; found by ``ledger.service.project.locate`` when ``None``.
 
     Raises:
         ConfigurationError: The configuration, or a declared metric, is wrong.

@@ -31,10 +31,10 @@ from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.events import asset_stream
 from ledger.measure.deadline import AssetTimeoutError, time_limit
 from ledger.metrics import Metric
-from ledger.service.locate import settings_digest
-from ledger.service.recorder import StreamRecorder
-from ledger.service.span import AssetSpan, SpanHeader, SpanOptions
-from ledger.service.upkeep import after_step
+from ledger.service.project.locate import settings_digest
+from ledger.service.recording.recorder import StreamRecorder
+from ledger.service.recording.span import AssetSpan, SpanHeader, SpanOptions
+from ledger.service.recording.upkeep import after_step
 from ledger.settings import Settings
 
 _OPEN: Final[dict[tuple[str, str, int], "_Opened"]] = {}

@@ -1,6 +1,6 @@
 """What a calibration holds: how often the gate cries wolf on this ledger's own runs, and how small a limit it can hold.
 
-Records only; who fills them is ``ledger.service.calibrating``.
+Records only; who fills them is ``ledger.service.gate.calibrating``.
 """
 
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ COLUMNS: Final = (
 
 
 class GateAnswer(Protocol):
-    """What a report needs of an answer; see ``ledger.service.regression.Answer``."""
+    """What a report needs of an answer; see ``ledger.service.gate.regression.Answer``."""
 
     @property
     def job(self) -> str | None:
@@ -200,6 +200,24 @@ def change_percent(finding: Finding) -> float | None:
     return 100.0 * finding.delta / abs(finding.baseline_value)
 
 
+def asset_text(finding: Finding) -> str:
+    """Return the asset of a finding with its partition, as people read it."""
+    return f"{finding.asset}[{finding.partition}]" if finding.partition else finding.asset
+
+
+def change_text(finding: Finding) -> str | None:
+    """Return the change of the value with its sign, ``None`` where it cannot be said."""
+    return None if finding.estimate is None else _signed(finding, _as_value(finding, finding.estimate))
+
+
+def interval_text(finding: Finding) -> str | None:
+    """Return the interval of the change of the value, ``None`` where there is none."""
+    if finding.interval is None:
+        return None
+    ends = sorted(_as_value(finding, end) for end in finding.interval)
+    return f"{_signed(finding, ends[0])} … {_signed(finding, ends[1])}"
+
+
 _STATES: Final = ("regressed", "improved", "ok", "inconclusive", "not_comparable")
 
 
@@ -207,10 +225,10 @@ def _table(findings: Sequence[Finding]) -> pa.Table:
     rows = [
         {
             "state": _state(one),
-            "asset": f"{one.asset}[{one.partition}]" if one.partition else one.asset,
+            "asset": asset_text(one),
             "metric": f"{one.metric}{'*' * one.required}",
-            "change": None if one.estimate is None else _signed(one, _as_value(one, one.estimate)),
-            "interval": _interval(one),
+            "change": change_text(one),
+            "interval": interval_text(one),
             "was": format_value(one.baseline_value, one.unit),
             "now": format_value(one.candidate_value, one.unit),
             "sentence": sentence(one),
@@ -224,13 +242,6 @@ def _state(finding: Finding) -> str:
     if finding.state == "regressed":
         return f"regressed ({finding.severity})" if finding.severity else "regressed"
     return "undecided" if finding.state == "inconclusive" else finding.state.replace("_", " ")
-
-
-def _interval(finding: Finding) -> str | None:
-    if finding.interval is None:
-        return None
-    ends = sorted(_as_value(finding, end) for end in finding.interval)
-    return f"{_signed(finding, ends[0])} … {_signed(finding, ends[1])}"
 
 
 def _as_value(finding: Finding, worsening: float) -> float:

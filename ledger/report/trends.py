@@ -1,6 +1,6 @@
 """What a report on histories holds: where each series is heading, and when it took another level.
 
-Records only; who fills them is ``ledger.service.trending``, who writes them for people ``ledger.report.trend_text``.
+Records only: ``ledger.service.trends.trending`` fills them, ``ledger.report.trend_text`` writes them for people.
 """
 
 from dataclasses import dataclass

@@ -54,6 +54,14 @@ class RegressionSettings(BaseModel):
     min_baseline_runs: Annotated[
         int, Field(ge=1, le=1000, description="Fewest runs that `baseline propose` accepts unless it is told to.")
     ] = 5
+    max_baseline_cv: Annotated[
+        Ratio,
+        Field(description="Largest spread of a baseline: standard deviation by mean, where it is beyond the floor."),
+    ] = 0.3
+    drift_budget: Annotated[
+        Ratio, Field(description="Multiple of its limit by which a baseline may be worse than its anchor.")
+    ] = 1.0
+    max_waiver_days: Annotated[int, Field(ge=1, le=366, description="Longest time that a waiver may be valid.")] = 30
     confirm_runs: Annotated[
         int, Field(ge=2, le=100, description="How many fresh runs `confirm` makes of what regressed.")
     ] = 5

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ledger.trust.keys import MANIFEST_NAMESPACE, NAMESPACES, Key, read_revoked, read_signers
-from ledger.trust.policy import parse_policy, unmet_roles
+from ledger.trust.policy import WAIVER_ROLE, parse_policy, unmet_roles
 from ledger.trust.refusal import RefusedError
 from ledger.trust.root import FILES, POLICY, REVOKED, SIGNERS, TrustRoot
 
@@ -71,7 +71,7 @@ def _of_people(root: TrustRoot) -> Iterator[str]:
         if same:
             yield f"{root.where}/policy.json: {name} is spelled {same[0]} as well, as if they were two; keep one"
     with_keys = {key.principal for key in root.keys if key.fingerprint not in root.revoked}
-    asked = {role for one in root.policy.environments.values() for role in one.approvals}
+    asked = {role for one in root.policy.environments.values() for role in one.approvals} | {WAIVER_ROLE}
     for name, person in sorted(root.policy.principals.items()):
         if name not in with_keys:
             yield f"{root.where}/policy.json: {name} has no key that counts; add one, or remove the person"

@@ -13,6 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from ledger.trust.canonical import parse
 from ledger.trust.refusal import RefusedError
 
+WAIVER_ROLE: Final = "baselines"
+"""Role whose holders may sign waivers of baselines; no environment needs to ask for it."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._%+@-]*$", max_length=200)]
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True, strict=True)
 

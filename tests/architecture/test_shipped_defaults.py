@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ledger.service.policy import policy_of
+from ledger.service.gate.policy import policy_of
 from ledger.settings import RegressionSettings
 from ledger.stats import Policy
 

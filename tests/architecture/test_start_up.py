@@ -52,7 +52,11 @@ def large_ledger(tmp_path_factory):
     return str(place)
 
 
-@pytest.mark.parametrize("words", [("--help",), ("--version",), ("completion", "bash")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [("--help",), ("--version",), ("completion", "bash"), ("gate", "--help"), ("confirm", "--help")],
+    ids=" ".join,
+)
 def test_help_loads_nothing_heavy(words):
     assert not loaded(*words) & HEAVY
 

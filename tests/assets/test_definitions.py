@@ -10,7 +10,7 @@ from assets.definitions import defs
 from assets.defs import benchmark
 from ledger.events import AssetFailed, AssetStarted
 from ledger.events.codec import from_table
-from ledger.service.replay import replay_run
+from ledger.service.reading.replay import replay_run
 from ledger.store import open_store
 
 SELECTED = {

@@ -21,8 +21,8 @@ from ledger.events import (
     run_stream,
 )
 from ledger.measure import current_process
-from ledger.service.recorder import StreamRecorder
-from ledger.service.span import AssetSpan, SpanHeader
+from ledger.service.recording.recorder import StreamRecorder
+from ledger.service.recording.span import AssetSpan, SpanHeader
 from ledger.store import open_store
 from ledger.store.protocol import LedgerStore
 from ledger_cli.main import main

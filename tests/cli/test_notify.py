@@ -10,7 +10,7 @@ import pytest
 from ledger.dagster.launch import Launch, execute
 from ledger.events import AlertRaised, NoticeFailed, NoticeSent, asset_stream
 from ledger.events.codec import from_table
-from ledger.service.recorder import StreamRecorder
+from ledger.service.recording.recorder import StreamRecorder
 from tests.cli.conftest import GOOD
 
 

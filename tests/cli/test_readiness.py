@@ -21,8 +21,8 @@ from ledger.checklist import CRITICAL, ITEMS
 from ledger.events import AssetStarted, CheckEvaluated, ConfigurationResolved, MetricMeasured, SmokeTested, StreamId
 from ledger.events.batch import freeze
 from ledger.events.codec import from_table
-from ledger.service.choosing import Choice, choose
-from ledger.service.readiness_runs import READY_CHECK
+from ledger.service.readiness.runs import READY_CHECK
+from ledger.service.reading.choosing import Choice, choose
 from ledger.store import open_store
 from ledger.store.protocol import EventQuery
 from tests.readiness.site import ALICE, Site, git, make_key, said

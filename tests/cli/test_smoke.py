@@ -9,9 +9,9 @@ from ledger.dagster.launch import Launch, execute
 from ledger.events import SmokeTested
 from ledger.events.codec import from_table
 from ledger.git import code_state
-from ledger.service.overrides import override_tags
-from ledger.service.replay import replay_run
-from ledger.service.smoke import CASES_FILE, judge, load_cases, run_config_of
+from ledger.service.project.smoke import CASES_FILE, judge, load_cases, run_config_of
+from ledger.service.reading.replay import replay_run
+from ledger.service.recording.overrides import override_tags
 from ledger.settings import Placed
 from ledger.store import open_store
 from tests.cli.conftest import program

@@ -12,9 +12,9 @@ from ledger.dagster.closing import blocked_in
 from ledger.dagster.gates import QualityChecks, at_least, at_most, required_columns, unique
 from ledger.errors import ConfigurationError
 from ledger.events import AlertRaised, AssetBlocked, AssetFailed, CheckEvaluated
-from ledger.service.channels import CommandChannel
-from ledger.service.gatekeeping import override_gate
-from ledger.service.notify import deliver
+from ledger.service.alerts.channels import CommandChannel
+from ledger.service.alerts.gatekeeping import override_gate
+from ledger.service.alerts.notify import deliver
 from ledger.store import open_store
 
 CHECKS = QualityChecks(

@@ -10,10 +10,10 @@ from ledger.dagster import current_span, tracked
 from ledger.dagster.regression import no_regression
 from ledger.events import AlertRaised, AssetBlocked, AssetStarted, CheckEvaluated, EnvironmentRecorded, VerdictReached
 from ledger.metrics import BUILT_IN
-from ledger.service.accepted import from_directory
-from ledger.service.choosing import Choice
-from ledger.service.gatekeeping import list_gates
-from ledger.service.proposing import Proposal, propose, save
+from ledger.service.alerts.gatekeeping import list_gates
+from ledger.service.baselines.accepted import from_directory
+from ledger.service.baselines.proposing import Proposal, propose, save
+from ledger.service.reading.choosing import Choice
 from ledger.settings import RegressionSettings
 from ledger.store import open_store
 from tests.judged import batches, write

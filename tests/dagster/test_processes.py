@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from ledger.events import AssetStarted, RunFinished, RunStarted
-from ledger.service.reconcile import reconcile
+from ledger.service.recording.reconcile import reconcile
 from ledger.store import open_store
 
 LOCATION = """

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from ledger.service.replay import replay_samples
+from ledger.service.reading.replay import replay_samples
 from ledger.stats import change_points
 from ledger.store import open_store
 from ledger.store.protocol import EventQuery

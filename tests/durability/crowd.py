@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from ledger.service.standing import standing
+from ledger.service.reading.standing import standing
 from ledger.store.directory import DirectoryMedium
 from ledger.store.parquet import ParquetStore
 from tests.recorded import attempt, closed, opened

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from ledger.errors import MissingLedgerError
 from ledger.events.digest_bulk import batch_digests
-from ledger.service.standing import standing
+from ledger.service.reading.standing import standing
 from ledger.store import open_store
 from ledger.store.parquet import ParquetStore
 from tests.durability.scenes import Scene, checkpoint_of, in_memory, story

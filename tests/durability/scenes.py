@@ -15,7 +15,7 @@ from typing import Final
 
 from ledger.events.batch import EventBatch
 from ledger.events.checkpoint import Checkpoint
-from ledger.service.standing import standing
+from ledger.service.reading.standing import standing
 from ledger.store import delta, open_store
 from ledger.store.directory import DirectoryMedium
 from ledger.store.memory import MemoryStore

@@ -23,7 +23,7 @@ from ledger.events.checkpoint import Checkpoint
 from ledger.events.digest_bulk import batch_digests
 from ledger.events.merkle import Frontier
 from ledger.events.schema import SCHEMA
-from ledger.service.standing import standing
+from ledger.service.reading.standing import standing
 from ledger.store import checkpoints, leaves, loose, records, segments
 from ledger.store.directory import DirectoryMedium
 from ledger.store.parquet import ParquetStore

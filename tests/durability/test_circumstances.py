@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ledger.service.reconcile import reconcile
-from ledger.service.standing import standing
+from ledger.service.reading.standing import standing
+from ledger.service.recording.reconcile import reconcile
 from ledger.store import open_store, snapshots
 from ledger.store.directory import DirectoryMedium
 from tests.durability.crowd import RUNS

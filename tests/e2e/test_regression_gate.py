@@ -82,12 +82,15 @@ def test_a_pipeline_that_got_slower_is_told_and_confirmed(tmp_path, monkeypatch)
     assert judged.returncode == 1, judged.stdout
     worst = json.loads(judged.stdout)["findings"][0]
     assert (worst["asset"], worst["metric"], worst["state"]) == ("slow", "duration_s", "regressed")
-    confirmed = program("confirm", "-m", "pipeline", "-n", "3", "-q", "--format", "json")
+    confirmed = program("confirm", "-m", "pipeline", "-n", "3", "-q", "--format", "json", "--report", "comment=c.md")
     assert confirmed.returncode == 1, confirmed.stderr
     found = json.loads(confirmed.stdout)
     assert [(one["asset"], one["metric"], one["state"]) for one in found["findings"]] == [
         ("slow", "duration_s", "regressed")
     ]
+    comment = (tmp_path / "c.md").read_text()
+    assert "1 metric got worse" in comment
+    assert f"--candidate {found['candidate']['run_ids'][0][:8]}" in comment
     fresh = json.loads(program("show", found["candidate"]["run_ids"][-1], "--format", "json").stdout)
     assert {row["asset"]: row["rows_out"] for row in fresh["assets"]} == {"slow": 100, "source": 100}
     again = json.loads(program("gate", "--last", "3", "--format", "json").stdout)

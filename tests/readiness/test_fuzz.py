@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import LedgerError
-from ledger.service import manifest_check
+from ledger.service.readiness import manifest_check
 from ledger.trust.envelope import load
 from ledger.trust.refusal import REASONS, RefusedError
 from tests.readiness.site import Site, said

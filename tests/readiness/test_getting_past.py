@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from ledger.service.manifests import subjects_of
+from ledger.service.readiness.manifests import subjects_of
 from tests.readiness.forging import envelope_of, reason_in, resigned, shell, written
 from tests.readiness.site import BEFORE, RUNS, Site, approved, git, said
 

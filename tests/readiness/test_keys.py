@@ -8,7 +8,7 @@ import pytest
 
 from ledger.attestation import signed_text, signer_of_text
 from ledger.attestation.agent import agent_with
-from ledger.service.trust import trusted
+from ledger.service.trust.root import trusted
 from ledger.trust.keys import CHECKPOINT_NAMESPACE, MANIFEST_NAMESPACE
 from ledger.trust.refusal import RefusedError
 from tests.readiness.site import ALICE, BOB, EVE, JOB, git, make_key, said

@@ -28,15 +28,15 @@ import pyarrow.compute as pc
 from ledger.events.schema import SCHEMA
 from ledger.metrics import BUILT_IN, Metric
 from ledger.projections.histories import Series
-from ledger.service.baseline_words import parse_baseline
-from ledger.service.calibrating import Plan, calibrate
-from ledger.service.change_log import matched
-from ledger.service.choosing import Choice
-from ledger.service.history import Asked
-from ledger.service.regression import Question, ask
-from ledger.service.series_trend import Look, told
-from ledger.service.standing import standing
-from ledger.service.trending import trends
+from ledger.service.gate.baseline_words import parse_baseline
+from ledger.service.gate.calibrating import Plan, calibrate
+from ledger.service.gate.regression import Question, ask
+from ledger.service.reading.choosing import Choice
+from ledger.service.reading.standing import standing
+from ledger.service.trends.change_log import matched
+from ledger.service.trends.history import Asked
+from ledger.service.trends.series_trend import Look, told
+from ledger.service.trends.trending import trends
 from ledger.settings import RegressionSettings
 from ledger.stats import assess, change_points_of_family
 from ledger.store import open_store

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from ledger.service.replay import replay_runs
+from ledger.service.reading.replay import replay_runs
 from tests.benchmarks.store import history
 from tests.benchmarks.store.goals import BY_KEY
 from tests.benchmarks.store.ledgers import Shelf, scatter, store_at

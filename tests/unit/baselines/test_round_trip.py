@@ -42,7 +42,7 @@ def test_the_schema_is_valid_and_refuses_what_reading_refuses():
         lambda file: file["metrics"]["cpu_s"].update(limit=0.1),
         lambda file: file["metrics"]["cpu_s"]["current"].update(runs=[]),
         lambda file: file["metrics"]["cpu_s"]["current"]["runs"][0].update(value="1.50"),
-        lambda file: file["metrics"]["cpu_s"]["change"].update(kind="retire"),
+        lambda file: file["metrics"]["cpu_s"]["change"].update(kind="forget"),
     ):
         bad = json.loads(json.dumps(good))
         damage(bad)

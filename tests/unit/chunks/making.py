@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ledger.chunks import ChunkFunction, Plan, Resources
+from ledger.chunks import ChunkFunction, Parts, Plan, Resources
 
 SCHEMA = pa.schema([("row", pa.int64()), ("square", pa.int64())])
 
@@ -34,6 +34,7 @@ class Maker:
         flaky: Rows at which it raises the first time.
         stalls: Rows at which it sleeps for a minute.
         deadly: Rows at which it kills its process, the first time only where ``once``.
+        late: Rows whose part it keeps itself, in the directory, before it raises: it is stopped just too late.
     """
 
     notes: Path
@@ -42,6 +43,8 @@ class Maker:
     stalls: frozenset[int] = frozenset()
     deadly: frozenset[int] = frozenset()
     once: bool = True
+    late: frozenset[int] = frozenset()
+    directory: Path | None = None
     made: list[Resources] = field(default_factory=list)
 
     @contextlib.contextmanager
@@ -63,6 +66,10 @@ class Maker:
                 time.sleep(0.05)
         if rows & self.deadly and (not self.once or self._first("deadly", start)):
             os.kill(os.getpid(), signal.SIGKILL)
+        if rows & self.late and self.directory is not None:
+            Parts(self.directory).write(start, stop, squares(start, stop))
+            message = "it was stopped just too late"
+            raise OSError(message)
         return squares(start, stop)
 
     def _first(self, what: str, start: int) -> bool:

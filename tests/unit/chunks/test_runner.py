@@ -122,6 +122,13 @@ def test_a_chunk_that_takes_too_long_is_stopped(tmp_path, notes):
     assert "timeout_seconds (0.2 s)" in heard.failures[0][0].message
 
 
+def test_a_chunk_that_is_stopped_when_its_part_is_kept_already_is_made(tmp_path, notes):
+    maker = Maker(notes, late=frozenset({12}), directory=tmp_path / "work")
+    finished = run(plan(40), tmp_path / "work", maker, options(retries=0), Heard())
+    assert result(tmp_path / "work", finished).equals(squares(0, 40))
+    assert finished.quarantined == ()
+
+
 def test_another_plan_is_refused_and_told_what_differs(tmp_path, notes):
     run(plan(40, threshold=0.7), tmp_path / "work", Maker(notes), options(), Heard())
     with pytest.raises(PlanChangedError, match=r"parameters: threshold\); remove it to begin anew"):

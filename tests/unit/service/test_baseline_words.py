@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ledger.errors import ConfigurationError
-from ledger.service.baseline_words import BaselineWords, parse_baseline
+from ledger.service.gate.baseline_words import BaselineWords, parse_baseline
 
 
 @pytest.mark.parametrize(

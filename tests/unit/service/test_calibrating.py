@@ -6,9 +6,9 @@ import random
 import pytest
 
 from ledger.errors import ConfigurationError
-from ledger.service.calibrating import Plan, TooFewRunsError, calibrate
-from ledger.service.choosing import Choice
-from ledger.service.metric_noise import rate
+from ledger.service.gate.calibrating import Plan, TooFewRunsError, calibrate
+from ledger.service.gate.metric_noise import rate
+from ledger.service.reading.choosing import Choice
 from ledger.stats import Policy
 from ledger.store.memory import MemoryStore
 from tests.pasts import noisy, past, stepped

@@ -8,10 +8,10 @@ import pytest
 from ledger.errors import ConfigurationError
 from ledger.metrics import BUILT_IN
 from ledger.projections.circumstances import DATASET_TAG
-from ledger.service.choosing import Choice, before, choose, window
-from ledger.service.comparability import Differences
-from ledger.service.comparing import against_runs
-from ledger.service.observing import observe
+from ledger.service.gate.comparability import Differences
+from ledger.service.gate.comparing import against_runs
+from ledger.service.reading.choosing import Choice, before, choose, window
+from ledger.service.reading.observing import observe
 from ledger.store.memory import MemoryStore
 from tests.judged import BEGAN, COMMIT, LARGE, NAME_OF_SMALL, batches, story, write
 

@@ -7,8 +7,8 @@ import pytest
 
 from ledger.events import AssetStarted, asset_stream
 from ledger.measure import current_process
-from ledger.service.doctor import diagnose
-from ledger.service.recorder import StreamRecorder
+from ledger.service.project.doctor import diagnose
+from ledger.service.recording.recorder import StreamRecorder
 from ledger.store import open_store
 from tests.recorded import attempt
 

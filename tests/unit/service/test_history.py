@@ -7,7 +7,7 @@ import pytest
 
 from ledger.errors import ConfigurationError
 from ledger.projections.histories import series_of
-from ledger.service.history import HISTORY_RUNS, Asked, chosen_runs, read_histories
+from ledger.service.trends.history import HISTORY_RUNS, Asked, chosen_runs, read_histories
 from ledger.store.memory import MemoryStore
 from tests.pasts import commit_name, noisy, past, run_name
 

@@ -9,9 +9,9 @@ from ledger.errors import ConflictError
 from ledger.events import ChangePointFound
 from ledger.events.codec import from_table
 from ledger.projections.histories import Series
-from ledger.service.change_log import matched, record, recorded_changes
-from ledger.service.history import Asked
-from ledger.service.trending import record_trends, trends
+from ledger.service.trends.change_log import matched, record, recorded_changes
+from ledger.service.trends.history import Asked
+from ledger.service.trends.trending import record_trends, trends
 from ledger.stats import ChangePoint
 from ledger.store.memory import MemoryStore
 from ledger.store.protocol import EventQuery

@@ -9,9 +9,9 @@ import pytest
 from ledger.events import ChangePointFound
 from ledger.projections.histories import Series, series_of
 from ledger.report import json
-from ledger.service.history import Asked, chosen_runs, read_histories
-from ledger.service.series_trend import Look, told
-from ledger.service.trending import judged_metrics, trends
+from ledger.service.trends.history import Asked, chosen_runs, read_histories
+from ledger.service.trends.series_trend import Look, told
+from ledger.service.trends.trending import judged_metrics, trends
 from ledger.store import open_store
 from ledger.store.memory import MemoryStore
 from tests.pasts import commit_name, noisy, past, run_name, stepped

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from ledger.errors import StoreError
-from ledger.service.home import prepare_home
+from ledger.service.project.home import prepare_home
 
 
 def test_without_a_home_the_project_gets_one_with_telemetry_off(tmp_path):

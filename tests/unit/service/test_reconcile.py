@@ -12,8 +12,8 @@ import pytest
 from ledger.events import AssetLost, AssetStarted, ProgressReported, asset_stream
 from ledger.events.codec import from_table
 from ledger.measure import current_process
-from ledger.service.reconcile import Evidence, find_lost, open_streams, reconcile
-from ledger.service.recorder import StreamRecorder
+from ledger.service.recording.reconcile import Evidence, find_lost, open_streams, reconcile
+from ledger.service.recording.recorder import StreamRecorder
 from ledger.store import open_store
 
 ASK = """

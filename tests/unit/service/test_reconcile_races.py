@@ -10,8 +10,8 @@ from ledger.events.codec import from_table
 from ledger.measure import current_process
 from ledger.projections.attempts import attempts
 from ledger.projections.samples import samples
-from ledger.service.reconcile import Evidence, find_lost, open_streams, reconcile
-from ledger.service.recorder import StreamRecorder
+from ledger.service.recording.reconcile import Evidence, find_lost, open_streams, reconcile
+from ledger.service.recording.recorder import StreamRecorder
 from ledger.store.memory import MemoryStore
 from tests.recorded import attempt
 

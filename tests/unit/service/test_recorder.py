@@ -9,7 +9,7 @@ import pytest
 from ledger.errors import ConfigurationError, ConflictError, StoreError
 from ledger.events import BreakdownMeasured, MetricMeasured, ProgressReported, asset_stream
 from ledger.events.codec import from_table
-from ledger.service.recorder import StreamRecorder
+from ledger.service.recording.recorder import StreamRecorder
 from ledger.store.memory import MemoryStore
 from tests.recorded import BEGAN
 

@@ -14,12 +14,12 @@ from ledger.metrics import BUILT_IN
 from ledger.projections.alerts import alerts
 from ledger.report.gate import document
 from ledger.report.json import dump
-from ledger.service import accepted
-from ledger.service.baseline_words import parse_baseline
-from ledger.service.choosing import CONFIRMS_TAG, Choice
-from ledger.service.proposing import Proposal, propose, save
-from ledger.service.regression import Question, ask
-from ledger.service.verdicts import latest, record, suspects
+from ledger.service.baselines import accepted
+from ledger.service.baselines.proposing import Proposal, propose, save
+from ledger.service.gate.baseline_words import parse_baseline
+from ledger.service.gate.regression import Question, ask
+from ledger.service.gate.verdicts import latest, record, suspects
+from ledger.service.reading.choosing import CONFIRMS_TAG, Choice
 from ledger.settings import RegressionSettings
 from ledger.store.memory import MemoryStore
 from tests.judged import LARGE, batches, story, write

@@ -20,7 +20,7 @@ from ledger.events import (
     MetricMeasured,
     run_stream,
 )
-from ledger.service.replay import (
+from ledger.service.reading.replay import (
     check_names,
     events_after,
     find_run,

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ledger.service.replay import RunStory
-from ledger.service.smoke import Expected, SmokeCase, TableExpected, judge, run_config_of
+from ledger.service.project.smoke import Expected, SmokeCase, TableExpected, judge, run_config_of
+from ledger.service.reading.replay import RunStory
 
 STORY = RunStory(
     run=pa.table({"status": ["success"]}),

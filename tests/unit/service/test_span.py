@@ -18,8 +18,8 @@ from ledger.events import (
 )
 from ledger.events.codec import from_table
 from ledger.metrics import Metric, with_declared
-from ledger.service.recorder import StreamRecorder
-from ledger.service.span import AssetSpan, SpanHeader, SpanOptions
+from ledger.service.recording.recorder import StreamRecorder
+from ledger.service.recording.span import AssetSpan, SpanHeader, SpanOptions
 from ledger.store import open_store
 from ledger.store.memory import MemoryStore
 

@@ -24,9 +24,9 @@ from ledger.events.codec import from_table
 from ledger.measure import current_process
 from ledger.projections.attempts import attempts
 from ledger.projections.samples import samples
-from ledger.service.reconcile import find_lost, reconcile
-from ledger.service.recorder import StreamRecorder
-from ledger.service.span import AssetSpan, SpanHeader, SpanOptions
+from ledger.service.recording.reconcile import find_lost, reconcile
+from ledger.service.recording.recorder import StreamRecorder
+from ledger.service.recording.span import AssetSpan, SpanHeader, SpanOptions
 from ledger.store.memory import MemoryStore
 
 HEADER = SpanHeader(

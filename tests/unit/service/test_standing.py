@@ -11,8 +11,8 @@ from ledger.events import RunFinished, RunStarted, run_stream
 from ledger.events.batch import freeze
 from ledger.projections import extents, runs
 from ledger.projections.version import code_version
-from ledger.service.replay import find_run, replay_run, replay_runs, replay_samples
-from ledger.service.standing import compacted_standing, standing
+from ledger.service.reading.replay import find_run, replay_run, replay_runs, replay_samples
+from ledger.service.reading.standing import compacted_standing, standing
 from ledger.store import open_store
 from ledger.store.memory import MemoryStore
 from ledger.store.protocol import EventQuery

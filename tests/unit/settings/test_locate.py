@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from ledger.errors import ConfigurationError
-from ledger.service.locate import ledger_uri, load_settings, project_directory, settings_digest
+from ledger.service.project.locate import ledger_uri, load_settings, project_directory, settings_digest
 from ledger.settings import Placed, Settings, from_words, resolve
 
 PLACES = ("ledger_uri", "input_dir", "output_dir")

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from ledger.errors import ConfigurationError
-from ledger.service.locate import ledger_uri, load_settings, project_directory, settings_digest
-from ledger.service.overrides import OVERRIDES_TAG, flags_of, override_tags
-from ledger.service.policy import policy_of
+from ledger.service.gate.policy import policy_of
+from ledger.service.project.locate import ledger_uri, load_settings, project_directory, settings_digest
+from ledger.service.recording.overrides import OVERRIDES_TAG, flags_of, override_tags
 from ledger.settings import (
     MetricLimit,
     Placed,

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from ledger.errors import IntegrityError
-from ledger.service.replay import replay_runs
+from ledger.service.reading.replay import replay_runs
 from ledger.store import open_store
 from ledger.store.protocol import EventQuery
 from tests.recorded import attempt

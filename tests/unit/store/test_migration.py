@@ -23,7 +23,7 @@ from ledger.events.batch import freeze
 from ledger.events.codec import from_table
 from ledger.events.merkle import root_of
 from ledger.events.schema import SCHEMA
-from ledger.service.replay import replay_runs, replay_samples
+from ledger.service.reading.replay import replay_runs, replay_samples
 from ledger.store import leaves, loose, open_store, records
 from ledger.store.protocol import EventQuery
 from ledger_cli.main import main

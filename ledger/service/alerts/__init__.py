@@ -1,0 +1,1 @@
+"""Alerts: raised, told, acknowledged, and the gates that people let open."""

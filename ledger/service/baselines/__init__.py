@@ -1,0 +1,1 @@
+"""Accepted measurements as files of a repository: proposed, reviewed, waived, retired."""

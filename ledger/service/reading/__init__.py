@@ -1,0 +1,1 @@
+"""What a ledger comes to: projections replayed, runs chosen, values observed."""

@@ -1,0 +1,1 @@
+"""What is written while a pipeline runs: spans, streams, and the attempts that nobody ended."""

@@ -1,0 +1,162 @@
+"""Baselines and the gate as a team uses them: a repository with a protected branch, real runs, every report."""
+
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tests.cli.conftest import program
+from tests.e2e.test_regression_gate import PIPELINE, RUN
+from tests.readiness.site import git
+
+CONFIG = "regression: {limits: {time: 0.3}, baseline_runs: 6, min_baseline_runs: 6}\n"
+IGNORED = ".ledger\n.dagster_home\noutput\nreports\nbody.md\n__pycache__\n"
+REPORTS = {
+    "markdown": "summary.md",
+    "comment": "comment.md",
+    "github": "annotations.txt",
+    "junit": "gate.xml",
+    "sarif": "gate.sarif",
+    "gitlab": "quality.json",
+    "metrics": "metrics.txt",
+    "json": "gate.json",
+}
+WANTED = ("--metric", "duration_s")
+
+
+@dataclass
+class Team:
+    """A clone of the repository that everybody works in."""
+
+    place: Path
+
+    def git(self, *words: str) -> str:
+        return git(self.place, *words)
+
+    def run(self, *words: str, code: int = 0) -> str:
+        """Give a command, and return its output; it is given in the project."""
+        done = program(*words)
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done.stdout
+
+    def measure(self, runs: int) -> None:
+        """Run the pipeline at what is checked out."""
+        for _ in range(runs):
+            self.run(*RUN)
+
+    def change(self, branch: str, seconds: str) -> None:
+        """Begin a pull request in which the asset takes so long."""
+        self.git("checkout", "-q", "-B", branch, "origin/main")
+        (self.place / "seconds.txt").write_text(seconds)
+        self.commit(f"{branch}: {seconds} s")
+
+    def commit(self, message: str) -> None:
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", message)
+
+    def merge(self) -> None:
+        """Merge the pull request, as the service would."""
+        self.git("push", "-q", "origin", "HEAD:main")
+        self.git("fetch", "-q", "origin")
+
+    def gate(self, code: int, *words: str) -> dict:
+        """Ask as CI does, with every report; return the document."""
+        told = [word for form, name in REPORTS.items() for word in ("--report", f"{form}=reports/{name}")]
+        self.run("gate", "--base", "origin/main", "--head", "HEAD", *WANTED, *told, *words, code=code)
+        return json.loads(self.report("json"))
+
+    def report(self, form: str) -> str:
+        return (self.place / "reports" / REPORTS[form]).read_text()
+
+    def failures(self) -> list[ET.Element]:
+        """Return the failed test cases of the JUnit report."""
+        return ET.fromstring(self.report("junit")).findall(".//failure")  # noqa: S314 - written by ourselves
+
+
+@pytest.fixture
+def team(tmp_path, monkeypatch) -> Team:
+    place = tmp_path / "project"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    team = Team(place)
+    (place / "pipeline.py").write_text(dedent(PIPELINE))
+    (place / "seconds.txt").write_text("0.4")
+    (place / "size.yaml").write_text("ops: {source: {config: {rows: 100}}, steady: {config: {rows: 7}}}\n")
+    (place / "config").mkdir()
+    (place / "config" / "base.yaml").write_text(CONFIG)
+    (place / ".gitignore").write_text(IGNORED)
+    team.git("init", "-q", "--template=", "-b", "main")
+    team.commit("a pipeline")
+    git(tmp_path, "init", "-q", "--template=", "--bare", "-b", "main", "origin.git")
+    team.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    team.merge()
+    return team
+
+
+def assert_told(team: Team, document: dict) -> None:
+    """Every report names what got worse, and only that."""
+    (worse,) = [one for one in document["findings"] if one["state"] == "regressed"]
+    assert (worse["asset"], worse["metric"]) == ("slow", "duration_s")
+    open_part = team.report("comment").split("<details>", maxsplit=1)[0]
+    assert "slow" in open_part
+    assert f"{worse['change_percent']:+.0f}" in open_part.replace("\u2212", "-")
+    assert "dagster-ledger confirm" in team.report("comment")
+    assert "slow" in team.report("markdown")
+    assert team.report("github").startswith("::error ")
+    assert len(team.failures()) == 1
+    (result,) = json.loads(team.report("sarif"))["runs"][0]["results"]
+    assert result["level"] == "error"
+    assert (team.place / result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]).is_file()
+    assert [one["severity"] for one in json.loads(team.report("gitlab"))] in (["critical"], ["major"])
+    assert team.report("metrics").rstrip().endswith("# EOF")
+
+
+@pytest.mark.slow
+def test_a_pull_request_that_slows_an_asset_is_told_confirmed_and_fixed_and_one_that_helps_tightens(team):
+    # Established by a pull request of its own.
+    team.measure(6)
+    team.git("checkout", "-q", "-b", "baselines")
+    team.run("init", "--git")
+    team.run("baseline", "propose", *WANTED, "--anchor", "first", "--reason", "first measurements", "--write")
+    team.commit("baselines")
+    team.run("baseline", "check", "--base", "origin/main")
+    team.merge()
+
+    # A pull request that slows an asset.
+    team.change("slower", "1.2")
+    team.measure(3)
+    document = team.gate(1)
+    assert_told(team, document)
+
+    # It is no accident.
+    assert "regressed" in team.run("confirm", "-m", "pipeline", "-n", "3", "-q", "--last", "3", code=1)
+
+    # Fixed on the same branch.
+    (team.place / "seconds.txt").write_text("0.4")
+    team.commit("as fast as before")
+    team.measure(6)
+    fixed = team.gate(0)
+    assert fixed["counts"]["regressed"] == 0
+    assert not team.failures()
+    team.merge()
+
+    # An improvement tightens what is accepted.
+    team.change("faster", "0.1")
+    team.measure(6)
+    words = ("--asset", "slow", *WANTED, "--reason", "sleeps less", "--write", "--pr-body", "body.md")
+    team.run("baseline", "propose", *words)
+    team.commit("baseline of the faster asset")
+    difference = team.run("baseline", "diff", "origin/main...HEAD", "--format", "markdown")
+    assert "slow" in difference
+    assert "tighten" in difference
+    assert "sleeps less" in difference
+    assert "sleeps less" in (team.place / "body.md").read_text()
+    team.run("baseline", "check", "--base", "origin/main")
+    assert team.gate(0)["outcome"] in {"PASS", "WARN"}
+    team.merge()
+    history = team.run("baseline", "show", "slow", "--history", *WANTED)
+    assert history.index("tighten") < history.index("establish")
+    assert "baseline of the faster asset" in history
