@@ -1,4 +1,9 @@
-"""Keeps tables between assets as Parquet files, each replaced as a whole."""
+"""Keeps tables between assets as Parquet files, each replaced as a whole.
+
+Rules:
+- An asset gives a table, or what writes one where it is larger than memory (``ledger.chunks.ParquetWriting``).
+- An asset that asks for ``StoredTable`` gets the file, and reads of it what it needs; others get the whole table.
+"""
 
 import os
 from pathlib import Path
@@ -7,6 +12,8 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets.stored import StoredTable
+from ledger.chunks import ROWS_PER_GROUP, ParquetWriting
 from ledger.dagster import current_settings
 from ledger.errors import ConfigurationError
 
@@ -14,25 +21,28 @@ from ledger.errors import ConfigurationError
 class ParquetIOManager(dg.ConfigurableIOManager):
     """Stores the table of an asset at ``<output_dir>/stages/<asset>.parquet``; a partition gets a file of its own."""
 
-    def handle_output(self, context: dg.OutputContext, obj: pa.Table) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: pa.Table | ParquetWriting) -> None:
         """Write a table under a temporary name, then give it its own by one rename."""
         path = self._path(context)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            pq.write_table(obj, temporary, compression="zstd")
+            if isinstance(obj, pa.Table):
+                pq.write_table(obj, temporary, compression="zstd", row_group_size=ROWS_PER_GROUP)
+            else:
+                obj(temporary)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
         context.add_output_metadata({"path": dg.MetadataValue.path(str(path))})
 
-    def load_input(self, context: dg.InputContext) -> pa.Table:
-        """Read the table an upstream asset wrote."""
+    def load_input(self, context: dg.InputContext) -> pa.Table | StoredTable:
+        """Read the table an upstream asset wrote, or name its file."""
         path = self._path(context)
         if not path.is_file():
             message = f"{path} is missing; materialise {context.asset_key.to_user_string()} first"
             raise ConfigurationError(message)
-        return pq.read_table(path)
+        return StoredTable(path) if _is_asked_for_by_range(context) else pq.read_table(path)
 
     def _path(self, context: dg.OutputContext | dg.InputContext) -> Path:
         """Return the file of an asset."""
@@ -41,3 +51,10 @@ class ParquetIOManager(dg.ConfigurableIOManager):
         if context.has_asset_partitions:
             parts.append(context.asset_partition_key)
         return place.joinpath(*parts[:-1], f"{parts[-1]}.parquet")
+
+
+def _is_asked_for_by_range(context: dg.InputContext) -> bool:
+    try:
+        return context.dagster_type.typing_type is StoredTable
+    except dg.DagsterInvariantViolationError:  # The input says no type.
+        return False

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from assets.quality import QualityReport, write_report
+from assets.matching.match import MATCH_SCHEMA
+from assets.quality import QualityReport, Tally, write_report
 from ledger.dagster import current_settings, current_span
+from ledger.dagster.chunked import Chunked
 
 _RATIOS = ("match_rate", "precision", "recall", "mean_confidence", "calibration_error")
 _COUNTS = ("scope_rows", "matched_rows", "unmatched_rows", "labelled_rows", "duplicate_rows")
@@ -36,6 +38,23 @@ def save_report(report: QualityReport, asset: str) -> Path:
     path = Path(current_settings().output_dir) / "quality" / f"{asset}.json"
     write_report(report, path)
     return path
+
+
+def record_links(made: Chunked, truth: pa.Table, asset: str) -> None:
+    """Score links made in chunks against the answers, a part at a time; record quality and size, save the report."""
+    tally, rows, size_bytes = Tally(), 0, 0
+    for table in made.tables():
+        tally.add(table, truth)
+        rows += table.num_rows
+        size_bytes += table.nbytes
+    if not rows:
+        tally.add(MATCH_SCHEMA.empty_table(), truth)
+    report = tally.report()
+    record_quality(report)
+    save_report(report, asset)
+    span = current_span()
+    span.rows(rows_out=rows)
+    span.measure("dataset_bytes", float(size_bytes))
 
 
 def record_size(table: pa.Table, *, rows_in: int | None = None) -> None:

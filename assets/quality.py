@@ -8,7 +8,9 @@ Rules:
 """
 
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _BINS: Final = 10
+_CLASSES: Final = ("identifier_type", "method", "reason", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,35 +77,85 @@ def score(
         duplicate_rows: Rows the source repeated.
         in_scope: Whether the registry is expected to know each row of ``matches`` (boolean); all when ``None``.
     """
-    expected = matches if in_scope is None else matches.filter(in_scope)
-    answers = truth.select(["row", "key"]).rename_columns(["row", "answer"])
-    judged = matches.join(answers, keys="row", join_type="left outer", use_threads=False)
-    linked = judged.filter(pc.is_valid(judged.column("key")))
-    scored = linked.filter(pc.is_valid(linked.column("answer")))
-    right = pc.sum(pc.cast(pc.equal(scored.column("key"), scored.column("answer")), pa.int64())).as_py() or 0
-    labelled = judged.num_rows - judged.column("answer").null_count
-    unlinked = judged.filter(pc.is_null(judged.column("key")))
-    by_method = _by_method(scored)
-    refused = [word for text in matches.column("refused").drop_null().to_pylist() for word in text.split(" ")]
-    return QualityReport(
-        rows=matches.num_rows,
-        scope_rows=expected.num_rows,
-        matched_rows=linked.num_rows,
-        unmatched_rows=unlinked.num_rows,
-        labelled_rows=labelled,
-        duplicate_rows=duplicate_rows,
-        match_rate=_ratio(expected.num_rows - expected.column("key").null_count, expected.num_rows),
-        precision=_ratio(right, scored.num_rows),
-        recall=_ratio(right, labelled),
-        mean_confidence=pc.mean(linked.column("confidence")).as_py(),
-        calibration_error=_calibration_error(by_method, scored.num_rows),
-        confidence_rows=_bins(linked.column("confidence")),
-        identifier_type_rows=_counts(matches.column("identifier_type")),
-        method_rows=_counts(matches.column("method")),
-        method_precision={method: right / links for method, (links, right, _) in by_method.items()},
-        unmatched_reason_rows=_counts(unlinked.column("reason")),
-        refused_identifiers=_counts(pa.chunked_array([pa.array(refused, pa.string())])),
-    )
+    tally = Tally()
+    tally.add(matches, truth, in_scope=in_scope)
+    return tally.report(duplicate_rows=duplicate_rows)
+
+
+class Tally:
+    """Counts of links, added up table by table, so that not all links have to be in memory."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._totals: Final[Counter[str]] = Counter()
+        self._classes: Final[dict[str, Counter[str]]] = {name: Counter() for name in _CLASSES}
+        self._links: Final[Counter[str]] = Counter()
+        self._right: Final[Counter[str]] = Counter()
+        self._confidence: Final[dict[str, list[float]]] = {}
+        self._linked_confidence: Final[list[float]] = []
+        self._bins: Final = [0] * _BINS
+
+    def add(self, matches: pa.Table, truth: pa.Table, *, in_scope: pa.ChunkedArray | None = None) -> None:
+        """Add links; arguments as in ``score``. Answers of other rows are left out."""
+        expected = matches if in_scope is None else matches.filter(in_scope)
+        answers = truth.select(["row", "key"]).rename_columns(["row", "answer"])
+        judged = matches.join(answers, keys="row", join_type="left outer", use_threads=False)
+        linked = judged.filter(pc.is_valid(judged.column("key")))
+        scored = linked.filter(pc.is_valid(linked.column("answer")))
+        unlinked = judged.filter(pc.is_null(judged.column("key")))
+        refused = [word for text in matches.column("refused").drop_null().to_pylist() for word in text.split(" ")]
+        self._totals.update(
+            rows=matches.num_rows,
+            scope=expected.num_rows,
+            scope_linked=expected.num_rows - expected.column("key").null_count,
+            linked=linked.num_rows,
+            unlinked=unlinked.num_rows,
+            scored=scored.num_rows,
+            labelled=judged.num_rows - judged.column("answer").null_count,
+        )
+        for name, values in (
+            ("identifier_type", matches.column("identifier_type")),
+            ("method", matches.column("method")),
+            ("reason", unlinked.column("reason")),
+            ("refused", pa.chunked_array([pa.array(refused, pa.string())])),
+        ):
+            self._classes[name].update(_counts(values))
+        for method, (links, right, confidence) in _by_method(scored).items():
+            self._links[method] += links
+            self._right[method] += right
+            self._confidence.setdefault(method, []).append(confidence)
+        self._linked_confidence.append(pc.sum(linked.column("confidence")).as_py() or 0.0)
+        for place, count in enumerate(_bins(linked.column("confidence"))):
+            self._bins[place] += count
+
+    def report(self, *, duplicate_rows: int = 0) -> QualityReport:
+        """Return the quality of everything that was added."""
+        totals = self._totals
+        right = sum(self._right.values())
+        confidence = {method: math.fsum(parts) for method, parts in self._confidence.items()}
+        gaps = math.fsum(abs(confidence[method] - self._right[method]) for method in sorted(confidence))
+        linked = totals["linked"]
+        return QualityReport(
+            rows=totals["rows"],
+            scope_rows=totals["scope"],
+            matched_rows=linked,
+            unmatched_rows=totals["unlinked"],
+            labelled_rows=totals["labelled"],
+            duplicate_rows=duplicate_rows,
+            match_rate=_ratio(totals["scope_linked"], totals["scope"]),
+            precision=_ratio(right, totals["scored"]),
+            recall=_ratio(right, totals["labelled"]),
+            mean_confidence=math.fsum(self._linked_confidence) / linked if linked else None,
+            calibration_error=gaps / totals["scored"] if totals["scored"] else None,
+            confidence_rows={
+                f"{place / _BINS:.1f}-{(place + 1) / _BINS:.1f}": count for place, count in enumerate(self._bins)
+            },
+            identifier_type_rows=dict(sorted(self._classes["identifier_type"].items())),
+            method_rows=dict(sorted(self._classes["method"].items())),
+            method_precision={method: self._right[method] / links for method, links in sorted(self._links.items())},
+            unmatched_reason_rows=dict(sorted(self._classes["reason"].items())),
+            refused_identifiers=dict(sorted(self._classes["refused"].items())),
+        )
 
 
 def write_report(report: QualityReport, path: Path) -> None:
@@ -126,13 +179,6 @@ def _by_method(scored: pa.Table) -> dict[str, tuple[int, int, float]]:
     return found
 
 
-def _calibration_error(by_method: Mapping[str, tuple[int, int, float]], scored: int) -> float | None:
-    """Return the weighted mean gap between stated and observed precision."""
-    if not scored:
-        return None
-    return sum(abs(confidence - right) for _, right, confidence in by_method.values()) / scored
-
-
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
@@ -143,9 +189,10 @@ def _counts(values: pa.ChunkedArray) -> dict[str, int]:
     return dict(sorted((pair["values"], pair["counts"]) for pair in pairs))
 
 
-def _bins(confidence: pa.ChunkedArray) -> dict[str, int]:
+def _bins(confidence: pa.ChunkedArray) -> list[int]:
     """Return links by confidence in ten bins of equal width; the last one holds 1.0 as well."""
-    counts = [0] * _BINS
-    for value in confidence.to_pylist():
-        counts[min(int(value * _BINS), _BINS - 1)] += 1
-    return {f"{index / _BINS:.1f}-{(index + 1) / _BINS:.1f}": count for index, count in enumerate(counts)}
+    places = pc.min_element_wise(pc.floor(pc.multiply(confidence, float(_BINS))), float(_BINS - 1))
+    found = [0] * _BINS
+    for pair in pc.value_counts(places.drop_null()).to_pylist():
+        found[int(pair["values"])] = pair["counts"]
+    return found

@@ -1,5 +1,7 @@
 """Where sources come from: the companies of the snapshot by default, any other table by configuration."""
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +11,10 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 from assets.matching.spec import KINDS, SOURCE_SCHEMA_ROW, Identifier
+from assets.stored import StoredTable
+from ledger.chunks import ROWS_PER_GROUP, ParquetWriting, regrouped
 from ledger.errors import ConfigurationError
+from ledger.store.files import make_directory
 
 DATA: Final = Path(__file__).parent / "data"
 _SPELLABLE: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_null)
@@ -57,30 +62,51 @@ def read_table(place: str, columns: tuple[str, ...]) -> pa.Table:
     Raises:
         ConfigurationError: The file is missing, unreadable, or lacks a column.
     """
-    path = Path(place)
-    if not path.is_file():
-        message = f"there is no file {path}; correct the path in the configuration of the source"
-        raise ConfigurationError(message)
+    path = _there(place)
     try:
-        table = _read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
+        table = _read_csv(path) if _is_csv(path) else pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        message = (
-            f"{path} cannot be read as {path.suffix.lstrip('.') or 'Parquet'} ({str(error).splitlines()[0][:200]});"
-            " give a Parquet file, or a CSV file in UTF-8 named .csv"
-        )
-        raise ConfigurationError(message) from error
-    missing = [column for column in columns if column not in table.column_names]
-    if missing:
-        message = (
-            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)};"
-            " correct the columns in the configuration of the source"
-        )
-        raise ConfigurationError(message)
-    repeated = [column for column in columns if table.column_names.count(column) > 1]
-    if repeated:
-        message = f"{path} has more than one column {', '.join(repeated)}; rename all but one"
-        raise ConfigurationError(message)
+        raise _unreadable(path, error) from error
+    _check_names(path, table.column_names, columns)
     return table
+
+
+def check_columns(place: str, columns: tuple[str, ...]) -> None:
+    """Refuse a file that is missing, unreadable, or lacks a column, without reading its rows.
+
+    Raises:
+        ConfigurationError: As ``read_table`` does.
+    """
+    path = _there(place)
+    try:
+        names = pa_csv.open_csv(path).schema.names if _is_csv(path) else pq.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+    _check_names(path, names, columns)
+
+
+def stored_source(place: str, columns: tuple[str, ...], work: Path) -> StoredTable:
+    """Return a source as a Parquet file that is read a range at a time; a CSV file is converted once, as text.
+
+    Args:
+        place: Parquet or CSV file.
+        columns: Columns it must have, as text or whole numbers.
+        work: Directory for what is converted, by the digest of the CSV file.
+
+    Raises:
+        ConfigurationError: The file is missing, unreadable, lacks a column, or holds another type in one, or it has a
+            column ``row`` that does not count the rows from 0.
+    """
+    check_columns(place, columns)
+    path = Path(place)
+    try:
+        stored = StoredTable(_converted(path, work) if _is_csv(path) else path)
+        with_text(stored.schema.empty_table(), place, columns)
+        if SOURCE_SCHEMA_ROW in stored.schema.names:
+            _check_rows(stored, place)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+    return stored
 
 
 def with_text(table: pa.Table, place: str, columns: tuple[str, ...]) -> pa.Table:
@@ -102,21 +128,6 @@ def with_text(table: pa.Table, place: str, columns: tuple[str, ...]) -> pa.Table
             raise ConfigurationError(message)
         table = table.set_column(table.column_names.index(column), column, values.cast(pa.string()))
     return table
-
-
-def with_rows(table: pa.Table, place: str) -> pa.Table:
-    """Return a table with ``row``, its row numbers from 0.
-
-    Raises:
-        ConfigurationError: It has a column of that name that says something else.
-    """
-    numbers = pa.chunked_array([pa.array(range(table.num_rows), pa.int64())])
-    if SOURCE_SCHEMA_ROW not in table.column_names:
-        return table.append_column(SOURCE_SCHEMA_ROW, numbers)
-    if not table.column(SOURCE_SCHEMA_ROW).cast(pa.string()).equals(numbers.cast(pa.string())):
-        message = f"column row of {place} does not count the rows from 0; rename it, or leave it away"
-        raise ConfigurationError(message)
-    return table.set_column(table.column_names.index(SOURCE_SCHEMA_ROW), SOURCE_SCHEMA_ROW, numbers)
 
 
 def read_truth(place: str, key_column: str) -> pa.Table:
@@ -167,8 +178,79 @@ def registry_identifiers(registry: pa.Table, key_column: str, kinds: tuple[str, 
     return pa.concat_tables([empty, *parts])
 
 
+def _there(place: str) -> Path:
+    path = Path(place)
+    if not path.is_file():
+        message = f"there is no file {path}; correct the path in the configuration of the source"
+        raise ConfigurationError(message)
+    return path
+
+
+def _is_csv(path: Path) -> bool:
+    return path.suffix.lower() == ".csv"
+
+
+def _unreadable(path: Path, error: Exception) -> ConfigurationError:
+    said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    message = (
+        f"{path} cannot be read as {path.suffix.lstrip('.') or 'Parquet'} ({said});"
+        " give a Parquet file, or a CSV file in UTF-8 named .csv"
+    )
+    return ConfigurationError(message)
+
+
+def _check_names(path: Path, names: list[str], columns: tuple[str, ...]) -> None:
+    """Refuse a file that lacks a column, or has one twice."""
+    missing = [column for column in columns if column not in names]
+    if missing:
+        message = (
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(names)};"
+            " correct the columns in the configuration of the source"
+        )
+        raise ConfigurationError(message)
+    repeated = [column for column in columns if names.count(column) > 1]
+    if repeated:
+        message = f"{path} has more than one column {', '.join(repeated)}; rename all but one"
+        raise ConfigurationError(message)
+
+
+def _check_rows(stored: StoredTable, place: str) -> None:
+    """Refuse a column ``row`` that says something else than the number of the row."""
+    start = 0
+    for table in stored.tables(ROWS_PER_GROUP, [SOURCE_SCHEMA_ROW]):
+        numbers = pa.chunked_array([pa.array(range(start, start + table.num_rows), pa.int64())])
+        if not table.column(SOURCE_SCHEMA_ROW).cast(pa.string()).equals(numbers.cast(pa.string())):
+            message = f"column row of {place} does not count the rows from 0; rename it, or leave it away"
+            raise ConfigurationError(message)
+        start += table.num_rows
+
+
+def _converted(path: Path, work: Path) -> Path:
+    """Return a CSV file as Parquet, converted block by block."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    target = work / f"{digest[:32]}.parquet"
+    if target.is_file():
+        return target
+    make_directory(work)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with _opened_csv(path) as reader:
+            tables = regrouped(pa.Table.from_batches([batch]) for batch in reader)
+            ParquetWriting(reader.schema, tables)(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
 def _read_csv(path: Path) -> pa.Table:
-    """Return a CSV file as text: numbers would lose the leading zeros of identifiers."""
+    with _opened_csv(path) as reader:
+        return reader.read_all()
+
+
+def _opened_csv(path: Path) -> pa_csv.CSVStreamingReader:
+    """Open a CSV file as text: numbers would lose the leading zeros of identifiers."""
     names = pa_csv.open_csv(path).schema.names
     options = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
-    return pa_csv.read_csv(path, convert_options=options)
+    return pa_csv.open_csv(path, convert_options=options)

@@ -3,13 +3,14 @@
 import dagster as dg
 import pyarrow as pa
 
-from assets.enrich import enrich
 from assets.generate import generate
+from assets.matcher import Matcher
+from assets.matching.match import MATCH_SCHEMA
 from assets.matching.spec import Identifier, MatchSpec
-from assets.measured import record_quality, record_size, save_report
-from assets.quality import score
-from assets.sources import registry_identifiers
+from assets.measured import record_links
+from assets.stored import StoredTable
 from ledger.dagster import current_settings, current_span, tracked
+from ledger.dagster.chunked import run_chunked
 from ledger.dagster.gates import QualityChecks, Results, at_least, unique
 
 GROUP = "awards"
@@ -50,21 +51,23 @@ _CHECKS = QualityChecks(
 )
 
 
-@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="2", check_specs=_CHECKS.specs)
+@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="3", check_specs=_CHECKS.specs)
 @tracked
-def enriched_awards(awards: pa.Table, award_registry: pa.Table, award_truth: pa.Table) -> Results:
-    """Every award with the company it names: UEI, DUNS, CAGE, exact name, similar name."""
-    settings = current_settings()
-    matches = enrich(
-        awards,
-        award_registry.select(["key", "name"]),
-        registry_identifiers(award_registry, "key", ("uei", "duns", "cage")),
-        MatchSpec(_IDENTIFIERS, low_confidence_threshold=settings.low_confidence_threshold),
-        chunk_size=settings.chunk_size,
-        progress=current_span().progress,
+def enriched_awards(awards: StoredTable, award_registry: StoredTable, award_truth: pa.Table) -> Results:
+    """Every award with the company it names: UEI, DUNS, CAGE, exact name, similar name; in chunks, resumable."""
+    spec = MatchSpec(_IDENTIFIERS, low_confidence_threshold=current_settings().low_confidence_threshold)
+    matcher = Matcher(str(awards.path), str(award_registry.path), spec)
+    made = run_chunked(
+        "enriched_awards",
+        rows=awards.num_rows,
+        inputs={"awards": awards.path, "award_registry": award_registry.path},
+        parameters=matcher.parameters,
+        make=matcher,
     )
-    report = score(matches, award_truth)
-    record_quality(report)
-    save_report(report, "enriched_awards")
-    record_size(matches, rows_in=awards.num_rows)
-    yield from _CHECKS.results(matches)
+    record_links(made, award_truth, "enriched_awards")
+    current_span().rows(rows_in=awards.num_rows)
+    rows = [table.select(["row"]) for table in made.tables()]
+    checked = _CHECKS.evaluate(pa.concat_tables(rows) if rows else MATCH_SCHEMA.empty_table())
+    yield dg.Output(made.parquet(MATCH_SCHEMA))
+    yield from checked
+    made.remove()

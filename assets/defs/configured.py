@@ -1,22 +1,19 @@
 """Any source of your own, linked to any registry of your own: files, columns and identifiers come from run config."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import dagster as dg
 import pyarrow as pa
 
-from assets.enrich import enrich
+from assets.matcher import Matcher
+from assets.matching.match import MATCH_SCHEMA
 from assets.matching.spec import MatchSpec
-from assets.measured import record_quality, record_size, save_report
-from assets.quality import score
-from assets.sources import (
-    SourceConfig,
-    identifiers_of,
-    read_table,
-    read_truth,
-    registry_identifiers,
-    with_rows,
-    with_text,
-)
+from assets.measured import record_links
+from assets.sources import SourceConfig, check_columns, identifiers_of, read_truth, stored_source
+from ledger.chunks import ParquetWriting
 from ledger.dagster import current_settings, current_span, tracked
+from ledger.dagster.chunked import WORK_DIRECTORY, run_chunked
 
 
 class Column(dg.Config):
@@ -37,39 +34,33 @@ class Source(dg.Config):
     truth: str | None = None
 
 
-@dg.asset(group_name="configured", kinds={"duckdb"}, code_version="1")
+@dg.asset(group_name="configured", kinds={"duckdb"}, code_version="2")
 @tracked
-def enriched_source(config: Source) -> pa.Table:
-    """Every row of the configured source with the key of the registry entry it names."""
+def enriched_source(config: Source) -> Iterator[dg.Output[ParquetWriting]]:
+    """Every row of the configured source with the key of the registry entry it names; in chunks, resumable."""
     wanted = SourceConfig.model_validate(config.model_dump())
     identifiers = identifiers_of(wanted)
-    named = tuple(identifier.column for identifier in identifiers)
+    named = (wanted.name_column, *(identifier.column for identifier in identifiers))
     kinds = tuple(dict.fromkeys(identifier.registry_kind for identifier in identifiers))
-    source = with_rows(_texts(wanted.source, (wanted.name_column, *named)), wanted.source)
-    registry = _texts(wanted.registry, (wanted.key_column, wanted.name_column, *kinds))
+    check_columns(wanted.registry, (wanted.key_column, wanted.name_column, *kinds))
     settings = current_settings()
-    names = registry.select([wanted.key_column, wanted.name_column]).rename_columns(["key", "name"])
+    source = stored_source(wanted.source, named, Path(settings.output_dir) / WORK_DIRECTORY / "sources")
     spec = MatchSpec(
         identifiers, name_column=wanted.name_column, low_confidence_threshold=settings.low_confidence_threshold
     )
-    matches = enrich(
-        source,
-        names,
-        registry_identifiers(registry, wanted.key_column, kinds),
-        spec,
-        chunk_size=settings.chunk_size,
-        progress=current_span().progress,
+    matcher = Matcher(str(source.path), wanted.registry, spec, wanted.key_column)
+    truth = _truth(wanted)
+    made = run_chunked(
+        "enriched_source",
+        rows=source.num_rows,
+        inputs={"source": source.path, "registry": Path(wanted.registry)},
+        parameters=matcher.parameters,
+        make=matcher,
     )
-    report = score(matches, _truth(wanted))
-    record_quality(report)
-    save_report(report, "enriched_source")
-    record_size(matches, rows_in=source.num_rows)
-    return matches
-
-
-def _texts(place: str, columns: tuple[str, ...]) -> pa.Table:
-    """Return a file whose named columns are text."""
-    return with_text(read_table(place, columns), place, columns)
+    record_links(made, truth, "enriched_source")
+    current_span().rows(rows_in=source.num_rows)
+    yield dg.Output(made.parquet(MATCH_SCHEMA))
+    made.remove()
 
 
 def _truth(wanted: SourceConfig) -> pa.Table:

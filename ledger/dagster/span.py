@@ -29,9 +29,9 @@ from ledger.dagster.session import Session, open_run, open_session, probe, run_s
 from ledger.dagster.step import LOG_TAG, AnyContext, Step, asset_code_version, current_step, planned_assets, will_retry
 from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.events import asset_stream
+from ledger.measure.deadline import AssetTimeoutError, time_limit
 from ledger.metrics import Metric
 from ledger.service.project.locate import settings_digest
-from ledger.service.recording.deadline import AssetTimeoutError, time_limit
 from ledger.service.recording.recorder import StreamRecorder
 from ledger.service.recording.span import AssetSpan, SpanHeader, SpanOptions
 from ledger.service.recording.upkeep import after_step

@@ -19,6 +19,7 @@ from ledger.events.asset import (
 )
 from ledger.events.base import Event, Json, RecordedEvent, StreamId, UnknownEvent, asset_stream, run_stream
 from ledger.events.change import ChangePointFound, ChangePointWithdrawn
+from ledger.events.chunk import ChunkCompleted, ChunkFailed, ChunksAdapted, ChunksResumed
 from ledger.events.gate import AssetBlocked, GateOverridden
 from ledger.events.judgement import AlertRaised, CheckEvaluated
 from ledger.events.manifest import ManifestSigned
@@ -42,6 +43,10 @@ KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
         "metric_measured": MetricMeasured,
         "breakdown_measured": BreakdownMeasured,
         "progress_reported": ProgressReported,
+        "chunks_resumed": ChunksResumed,
+        "chunk_completed": ChunkCompleted,
+        "chunk_failed": ChunkFailed,
+        "chunks_adapted": ChunksAdapted,
         "change_point_found": ChangePointFound,
         "change_point_withdrawn": ChangePointWithdrawn,
         "check_evaluated": CheckEvaluated,
@@ -74,6 +79,10 @@ __all__ = [
     "ChangePointFound",
     "ChangePointWithdrawn",
     "CheckEvaluated",
+    "ChunkCompleted",
+    "ChunkFailed",
+    "ChunksAdapted",
+    "ChunksResumed",
     "ConfigurationResolved",
     "EnvironmentRecorded",
     "Event",

@@ -68,7 +68,14 @@ _BUILT_IN: Final = (
     Metric("matched_rows", ROWS, "higher_is_better", "quality", "Rows that were linked."),
     Metric("unmatched_rows", ROWS, "lower_is_better", "quality", "Rows for which no reference row was found."),
     Metric("refused_identifiers", COUNT, "lower_is_better", "quality", "Identifiers refused as invalid or ambiguous."),
+    Metric("quarantined_rows", ROWS, "lower_is_better", "quality", "Rows left out, since they could not be made."),
     Metric("duplicate_rows", ROWS, "lower_is_better", "quality", "Rows that repeat an earlier one."),
+    Metric("resumed_rows", ROWS, "neutral", "size", "Rows whose parts an earlier attempt had left."),
+    Metric("chunk_attempts", COUNT, "neutral", "size", "Chunks that were worked at, failed ones included."),
+    Metric("chunk_adaptations", COUNT, "neutral", "size", "Changes of how chunks are worked at, for their memory."),
+    Metric(
+        "peak_anonymous_bytes", BYTES, "lower_is_better", "memory", "Highest anonymous memory of a worker at a chunk."
+    ),
     Metric("append_s", SECONDS, "lower_is_better", "overhead", "Wall time spent appending to the ledger."),
     Metric("metering_cpu_s", SECONDS, "lower_is_better", "overhead", "CPU time spent on measuring, appends excluded."),
     Metric(

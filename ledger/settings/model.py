@@ -41,7 +41,18 @@ class Settings(BaseModel):
         str, Field(description="Directory the pipeline reads; empty for the data that comes with it.")
     ] = ""
     output_dir: Annotated[str, Field(min_length=1, description="Directory below which assets publish.")] = "output"
-    chunk_size: Annotated[int, Field(ge=1, le=10_000_000, description="Rows matched at a time.")] = 25_000
+    chunk_size: Annotated[int, Field(ge=1, le=10_000_000, description="Most rows worked at, at a time.")] = 25_000
+    chunk_workers: Annotated[
+        int, Field(ge=1, le=1024, description="Processes that work at chunks; 1 works in the process of the asset.")
+    ] = 1
+    chunk_retries: Annotated[int, Field(ge=0, le=100, description="How often a chunk that failed is tried again.")] = 2
+    chunk_backoff_s: Annotated[
+        float, Field(ge=0.0, le=3600.0, description="Seconds before a chunk is tried again, doubled each time.")
+    ] = 1.0
+    on_chunk_failure: Annotated[
+        Literal["fail", "quarantine"],
+        Field(description="Whether rows that cannot be made fail the asset, or are left out and counted."),
+    ] = "fail"
     high_confidence_threshold: Annotated[
         float, Field(ge=0.0, le=1.0, description="Confidence from which a link counts as certain.")
     ] = 0.90
@@ -49,10 +60,14 @@ class Settings(BaseModel):
         float, Field(ge=0.0, le=1.0, description="Confidence below which a link is refused.")
     ] = 0.75
     memory_threshold_mb: Annotated[
-        int, Field(ge=64, le=16_777_216, description="MiB an asset may take before it is alerted.")
+        int,
+        Field(ge=64, le=16_777_216, description="MiB an asset may take: chunks shrink below it, above it is alerted."),
     ] = 2048
     timeout_seconds: Annotated[
-        float, Field(gt=0.0, le=604_800.0, description="Seconds an asset may run before it is stopped.")
+        float,
+        Field(
+            gt=0.0, le=604_800.0, description="Seconds an asset, or each of its chunks, may run before it is stopped."
+        ),
     ] = 300.0
     match_rate_threshold: Annotated[
         float, Field(ge=0.0, le=1.0, description="Least match rate; below it a gate closes.")

@@ -62,7 +62,7 @@ def make_directory(path: Path) -> None:
     sync_directory(path.parent)
 
 
-def put_if_absent(path: Path, data: bytes) -> bool:
+def put_if_absent(path: Path, data: bytes | memoryview) -> bool:
     """Write a file that did not exist; return whether this call made it.
 
     Raises:
@@ -120,7 +120,7 @@ def _temporary(directory: Path) -> Path:
     return directory / f"{TEMPORARY_PREFIX}{os.getpid()}-{uuid.uuid4().hex}"
 
 
-def _write(path: Path, data: bytes, *, durable: bool) -> None:
+def _write(path: Path, data: bytes | memoryview, *, durable: bool) -> None:
     """Write a new file; a durable one is on the medium when this returns."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
     try:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.publish import publish
+from ledger.errors import StoreError
 
 ROOT = Path(__file__).parents[2]
 OLD, NEW = pa.table({"a": [1]}), pa.table({"a": [2, 3]})
@@ -91,7 +92,7 @@ def test_a_medium_that_refuses_leaves_the_old_version_and_no_litter(tmp_path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, name, refuse)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StoreError, match="disk is full"):
         publish({"t": NEW}, tmp_path)
     monkeypatch.undo()
     assert read(tmp_path) == [1]
@@ -112,7 +113,7 @@ def test_a_sync_that_fails_at_any_place_leaves_one_whole_version(tmp_path, monke
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(StoreError, match="input/output error"):
         publish({"t": NEW}, tmp_path)
     monkeypatch.undo()
     assert read(tmp_path) == ([1] if nth < 5 else [2, 3])  # The last one comes after the switch.
@@ -126,7 +127,7 @@ def test_a_file_cut_short_by_the_medium_is_never_seen(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(StoreError, match="File too large"):
             publish({"t": pa.table({"a": list(range(100_000))})}, tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

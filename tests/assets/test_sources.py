@@ -11,7 +11,7 @@ from assets.sources import (
     read_table,
     read_truth,
     registry_identifiers,
-    with_rows,
+    stored_source,
     with_text,
 )
 from ledger.errors import ConfigurationError
@@ -107,17 +107,29 @@ def test_a_column_of_another_type_is_refused_with_its_type_and_file(values):
     assert refusal(raised).startswith(f"column duns of s.parquet holds {values.type}")
 
 
-@pytest.mark.parametrize("rows", [["0", "1"], [0, 1], None], ids=["text", "numbers", "none"])
-def test_rows_are_numbered_from_nought(rows):
-    table = pa.table({"name": ["a", "b"]} | ({} if rows is None else {"row": rows}))
-    assert with_rows(table, "s.csv").column("row").to_pylist() == [0, 1]
-    assert with_rows(table, "s.csv").schema.field("row").type == pa.int64()
+@pytest.mark.parametrize("rows", [[0, 1], ["0", "1"]])
+def test_rows_that_are_numbered_already_stay(tmp_path, rows):
+    pq.write_table(pa.table({"row": rows, "name": ["a", "b"]}), tmp_path / "s.parquet")
+    assert stored_source(str(tmp_path / "s.parquet"), ("name",), tmp_path / "work").num_rows == 2
 
 
-@pytest.mark.parametrize("rows", [[1, 2], [0, 0], [1, 0], [0, None], ["0", "x"]], ids=str)
-def test_a_row_column_that_says_something_else_is_refused(rows):
-    with pytest.raises(ConfigurationError, match=r"column row of s\.csv does not count the rows from 0; rename it"):
-        with_rows(pa.table({"row": rows}), "s.csv")
+@pytest.mark.parametrize("rows", [[1, 2], [0, 0], ["a", "b"], [None, 1]])
+def test_rows_that_are_numbered_otherwise_are_refused(tmp_path, rows):
+    pq.write_table(pa.table({"row": rows, "name": ["a", "b"]}), tmp_path / "s.parquet")
+    with pytest.raises(ConfigurationError) as raised:
+        stored_source(str(tmp_path / "s.parquet"), ("name",), tmp_path / "work")
+    assert "does not count the rows from 0; rename it" in refusal(raised)
+
+
+def test_a_csv_file_is_converted_once_block_by_block_and_reads_as_text(tmp_path):
+    lines = [f"Acme {row},{row:09d}" for row in range(200_000)]
+    (tmp_path / "s.csv").write_text("\n".join(["name,duns", *lines]) + "\n")
+    stored = stored_source(str(tmp_path / "s.csv"), ("name", "duns"), tmp_path / "work")
+    assert stored.num_rows == 200_000
+    assert stored.read(122_879, 122_881, ["duns"]).column("duns").to_pylist() == ["000122879", "000122880"]
+    before = stored.path.stat()
+    assert stored_source(str(tmp_path / "s.csv"), ("name",), tmp_path / "work").path.stat() == before
+    assert [path.name for path in (tmp_path / "work").iterdir()] == [stored.path.name]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from ledger.dagster import current_span, tracked
 from ledger.dagster.gates import QualityChecks, at_least
 from ledger.dagster.sensors import finish_run, ledger_sensors
 from ledger.events import AlertRaised, AssetBlocked, AssetFailed, NoticeFailed, NoticeSent, RunFinished
-from ledger.service.recording.deadline import AssetTimeoutError, time_limit
+from ledger.measure.deadline import AssetTimeoutError, time_limit
 
 CHECKS = QualityChecks("gated", at_least("match_rate", "match_rate_threshold"))
 

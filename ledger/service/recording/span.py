@@ -232,6 +232,16 @@ class AssetSpan:
                 # Not worth the asset's work: the batch is sent again with the next one, and the end tells if it cannot.
                 _log.warning("progress of %s could not be recorded", self.header.subject, exc_info=True)
 
+    def record(self, *events: Event) -> None:
+        """Append events of this span at once, so that another process can watch; what waits is sent with the next."""
+        if self._closed:
+            return
+        try:
+            self._recorder.record(*events)
+        except StoreError:
+            # As with progress: the events are sent again, and the end of the attempt tells if they cannot be.
+            _log.warning("events of %s could not be recorded", self.header.subject, exc_info=True)
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Measure nothing inside the block: somebody else works there, for instance on what a generator yielded."""

@@ -134,6 +134,9 @@ OTHER = {
     "readiness_off": "[trends_hold]",
     "regression": "{limits: {time: 0.5}}",
     "on_ledger_error": "warn",
+    "on_chunk_failure": "quarantine",
+    "chunk_workers": "2",
+    "chunk_retries": "3",
     "notify_min_severity": "error",
     **dict.fromkeys(PLACES, "/elsewhere"),
 }

@@ -1,0 +1,92 @@
+"""Matches ranges of a stored source, in whatever process: what a worker of the chunk runner does in this pipeline.
+
+Rules:
+- A worker reads the registry once and prepares it; then it holds one range of the source at a time.
+- DuckDB may take six tenths of what the worker may, and three tenths where memory is short; what it cannot hold it
+  spills to a directory of its own, which goes with the worker.
+"""
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from assets.matching.match import match_range
+from assets.matching.registry import prepare_registry
+from assets.matching.spec import SOURCE_SCHEMA_ROW, MatchSpec
+from assets.sources import read_table, registry_identifiers, with_text
+from assets.stored import StoredTable
+from ledger.chunks import ChunkFunction, Resources
+from ledger.events import Json
+from ledger.units import MIB
+
+VERSION: Final = 1
+"""Raised where the same rows would be matched otherwise."""
+
+_SHARE: Final = 0.6
+_TIGHT_SHARE: Final = 0.3
+_LEAST_BYTES: Final = 64 * MIB
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Matcher:
+    """What matches a source to a registry; it can be pickled.
+
+    Attributes:
+        source: Parquet file of the rows.
+        registry: Parquet or CSV file of the registry.
+        spec: How to match.
+        key_column: Key of the registry.
+    """
+
+    source: str
+    registry: str
+    spec: MatchSpec
+    key_column: str = "key"
+
+    @property
+    def parameters(self) -> dict[str, Json]:
+        """What decides the result besides the files."""
+        return {"version": VERSION, "key_column": self.key_column, "spec": dataclasses.asdict(self.spec)}
+
+    @contextlib.contextmanager
+    def __call__(self, resources: Resources) -> Iterator[ChunkFunction]:
+        """Prepare the registry, and give the function that matches rows ``[start, stop)``."""
+        source = StoredTable(Path(self.source))
+        with tempfile.TemporaryDirectory(prefix="dagster-ledger-") as spill, duckdb.connect() as connection:
+            _limit(connection, resources, spill)
+            self._prepare(connection)
+            yield lambda start, stop: match_range(
+                connection, self._rows(source, start, stop), 0, stop - start, self.spec
+            )
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        kinds = tuple(dict.fromkeys(one.registry_kind for one in self.spec.identifiers))
+        columns = (self.key_column, self.spec.name_column, *kinds)
+        registry = with_text(read_table(self.registry, columns), self.registry, columns)
+        names = registry.select([self.key_column, self.spec.name_column]).rename_columns(["key", "name"])
+        prepare_registry(connection, names, registry_identifiers(registry, self.key_column, kinds))
+
+    def _rows(self, source: StoredTable, start: int, stop: int) -> pa.Table:
+        """Return rows of the source as they are matched: numbered, names and identifiers as text."""
+        columns = tuple(dict.fromkeys((self.spec.name_column, *(one.column for one in self.spec.identifiers))))
+        table = with_text(source.read(start, stop, columns), self.source, columns)
+        return table.append_column(SOURCE_SCHEMA_ROW, pa.array(range(start, stop), pa.int64()))
+
+
+def _limit(connection: duckdb.DuckDBPyConnection, resources: Resources, spill: str) -> None:
+    """Tell DuckDB what it may take, and where it spills."""
+    quoted = spill.replace("'", "''")
+    connection.execute(f"SET temp_directory = '{quoted}'")
+    if resources.memory_limit_bytes is None:
+        return
+    share = _TIGHT_SHARE if resources.is_tight else _SHARE
+    allowed = max(int(resources.memory_limit_bytes * share), _LEAST_BYTES)
+    connection.execute(f"SET memory_limit = '{allowed // MIB}MiB'")
+    if resources.is_tight:
+        connection.execute("SET threads = 1")

@@ -1,0 +1,39 @@
+"""Work on inputs larger than memory: in chunks, resumable, under a memory limit, published as a whole or not at all."""
+
+from ledger.chunks.executors import Executor, InProcess, Processes
+from ledger.chunks.parts import Death, Part, Parts
+from ledger.chunks.plan import InputChangedError, Plan, PlanChangedError, WatchedFile
+from ledger.chunks.publishing import ROWS_PER_GROUP, ParquetWriting, PublishedVersion, publish, regrouped
+from ledger.chunks.runner import ChunkListener, ChunkOptions, ChunksFailedError, Finished, run
+from ledger.chunks.sizing import Adaptation, Sizer
+from ledger.chunks.work import ChunkFunction, FailedChunk, Maker, Resources, WorkedChunk
+
+__all__ = [
+    "ROWS_PER_GROUP",
+    "Adaptation",
+    "ChunkFunction",
+    "ChunkListener",
+    "ChunkOptions",
+    "ChunksFailedError",
+    "Death",
+    "Executor",
+    "FailedChunk",
+    "Finished",
+    "InProcess",
+    "InputChangedError",
+    "Maker",
+    "ParquetWriting",
+    "Part",
+    "Parts",
+    "Plan",
+    "PlanChangedError",
+    "Processes",
+    "PublishedVersion",
+    "Resources",
+    "Sizer",
+    "WatchedFile",
+    "WorkedChunk",
+    "publish",
+    "regrouped",
+    "run",
+]

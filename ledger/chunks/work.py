@@ -1,0 +1,113 @@
+"""One chunk, worked at wherever a worker is: in this process, in one of a pool, on another machine.
+
+Rules:
+- What a worker needs (a connection, an index) is made once per worker, by a maker that can be pickled.
+- A chunk is kept by the worker that made it, so that no result travels between processes.
+- Peak memory is exact (the kernel's high-water mark) and without what files back.
+"""
+
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import pyarrow as pa
+
+from ledger.chunks.parts import Part, Parts
+from ledger.chunks.plan import WatchedFile
+from ledger.measure import Meter
+from ledger.measure.anonymous import anonymous_bytes, file_backed_bytes
+
+ChunkFunction: TypeAlias = Callable[[int, int], pa.Table]
+"""Makes the result of rows ``[start, stop)``; the same rows give the same result, whatever was made before."""
+
+FailureKind = Literal["error", "timeout", "died"]
+
+_TRACEBACK_CHARACTERS: Final = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a worker may take.
+
+    Attributes:
+        memory_limit_bytes: Anonymous memory of the worker, ``None`` without a limit.
+        is_tight: Whether the function should make its engine limit itself and spill: fewer rows did not help.
+    """
+
+    memory_limit_bytes: int | None = None
+    is_tight: bool = False
+
+
+Maker: TypeAlias = Callable[[Resources], AbstractContextManager[ChunkFunction]]
+"""Makes the function of a worker, and takes down what it needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkedChunk:
+    """A chunk that was made.
+
+    Attributes:
+        part: Where its result is.
+        rows_out: Rows of the result.
+        wall_s: Seconds it took, writing included.
+        base_bytes: Anonymous memory of the worker before.
+        peak_bytes: Highest anonymous memory of the worker meanwhile.
+        peak_method: ``vmhwm`` (exact) or ``sampled``.
+    """
+
+    part: Part
+    rows_out: int
+    wall_s: float
+    base_bytes: int
+    peak_bytes: int
+    peak_method: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailedChunk:
+    """A chunk that could not be made this time: its rows, and what was raised."""
+
+    start: int
+    stop: int
+    kind: FailureKind
+    error_type: str
+    message: str
+    traceback: str = ""
+    error: BaseException | None = None
+
+
+def work_at(
+    parts: Parts, function: ChunkFunction, start: int, stop: int, inputs: Sequence[WatchedFile] = ()
+) -> WorkedChunk:
+    """Make the result of rows ``[start, stop)`` and keep it.
+
+    Raises:
+        InputChangedError: An input is no longer what the plan says.
+        StoreError: The result could not be kept.
+        Exception: Whatever the function raises.
+    """
+    for file in inputs:
+        file.check()
+    base = anonymous_bytes()
+    meter = Meter.start()
+    try:
+        with parts.intent(start, stop):
+            table = function(start, stop)
+            part = parts.write(start, stop, table)
+        rows_out = table.num_rows
+        file_backed = file_backed_bytes()
+    finally:
+        measured = meter.stop()
+    for file in inputs:
+        file.check()
+    peak = max(measured.peak_rss_bytes - file_backed, base)
+    return WorkedChunk(part, rows_out, measured.duration_s, base, peak, measured.peak_method)
+
+
+def failure_of(start: int, stop: int, error: BaseException, kind: FailureKind = "error") -> FailedChunk:
+    """Return what is told of an exception."""
+    name = f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins.")
+    told = "".join(traceback.format_exception(error))[-_TRACEBACK_CHARACTERS:]
+    return FailedChunk(start, stop, kind, name, str(error), told, error)

@@ -1,0 +1,91 @@
+"""Chunks grow until the memory they take says stop, and shrink when it does; processes are simulated."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.chunks.sizing import CRITICAL_AT, Sizer
+
+MIB = 1 << 20
+
+
+def simulated(sizer, base, per_row, rows, *, fixed=0):
+    """Run chunks of a process that holds ``base`` bytes and takes ``per_row`` a row; return peaks and changes."""
+    peaks, told, left = [], [], rows
+    while left > 0:
+        size = min(sizer.rows, left)
+        left -= size
+        peaks.append(base + fixed + per_row * size)
+        told.append(sizer.observe(size, base, peaks[-1]))
+    return peaks, [one for one in told if one]
+
+
+def test_without_a_limit_every_chunk_is_what_was_asked_for():
+    sizer = Sizer(1_000, None)
+    assert sizer.rows == 1_000
+    assert sizer.observe(1_000, 10**9, 10**12) is None
+    assert sizer.rows == 1_000
+
+
+def test_it_starts_small_and_doubles_while_there_is_room():
+    sizer = Sizer(8_000, 1000 * MIB)
+    _, told = simulated(sizer, 100 * MIB, 1024, 100_000)
+    assert [one.rows_after for one in told] == [2_000, 4_000, 8_000]
+    assert {one.change for one in told} == {"grown"}
+
+
+@given(
+    base=st.integers(1, 300),
+    per_row=st.integers(100, 2_000_000),
+    rows=st.integers(1, 200_000),
+    limit=st.integers(500, 4_000),
+)
+def test_a_process_that_takes_by_the_row_stays_below_the_limit_wherever_its_smallest_chunk_does(
+    base, per_row, rows, limit
+):
+    sizer = Sizer(25_000, limit * MIB)
+    first = base * MIB + per_row * sizer.rows
+    peaks, _ = simulated(sizer, base * MIB, per_row, rows)
+    fits = base * MIB + per_row < 0.8 * limit * MIB
+    # The first chunk is a guess; what comes after it is known.
+    assert first >= limit * MIB or not fits or max(peaks) < limit * MIB
+    later = peaks[6:]
+    assert not fits or all(peak < CRITICAL_AT * limit * MIB for peak in later)
+
+
+def test_a_peak_near_the_limit_halves_at_least():
+    sizer = Sizer(8_000, 100 * MIB)
+    told = sizer.observe(1_000, 10 * MIB, 96 * MIB)
+    assert (told.change, told.rows_before) == ("shrunk", 1_000)
+    assert told.rows_after <= 500
+    assert "96% of the limit" in told.reason
+
+
+def test_where_fewer_rows_do_not_help_the_strategy_is_switched_once():
+    sizer = Sizer(64_000, 1000 * MIB, smallest_rows=10)
+    _, told = simulated(sizer, 100 * MIB, 10, 200_000, fixed=890 * MIB)
+    assert [one.change for one in told].count("strategy_switched") == 1
+    assert sizer.is_tight
+    switched = next(one for one in told if one.change == "strategy_switched")
+    assert told.index(switched) <= 4
+    assert switched.rows_after == 8_000
+    assert sizer.rows >= 1_000, "it must not shrink without end"
+
+
+def test_after_a_death_half_of_it_is_the_most():
+    sizer = Sizer(8_000, 1000 * MIB)
+    told = sizer.died_at(4_000)
+    assert (told.change, told.rows_after) == ("halved_after_death", 1_000)
+    simulated(sizer, 1, 1, 100_000)
+    assert sizer.rows == 2_000
+    assert Sizer(100, None).died_at(1_000) is None
+    assert Sizer(1, None).died_at(1) is None
+
+
+@pytest.mark.parametrize("limit", [None, 10 * MIB])
+def test_it_never_asks_for_no_rows(limit):
+    sizer = Sizer(1, limit)
+    for _ in range(5):
+        sizer.observe(1, 50 * MIB, 100 * MIB)
+        sizer.died_at(1)
+        assert sizer.rows == 1
