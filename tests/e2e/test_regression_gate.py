@@ -76,7 +76,7 @@ def test_a_pipeline_that_got_slower_is_told_and_confirmed(tmp_path, monkeypatch)
     )
     assert proposed.returncode == 0, proposed.stderr
     assert len(json.loads(proposed.stdout)["written"]) == 3
-    (tmp_path / "seconds.txt").write_text("1.2")
+    (tmp_path / "seconds.txt").write_text("4.0")  # Ten times as long stands out on a busy machine too.
     assert program(*RUN, "--runs", "3").returncode == 0
     judged = program("gate", "--last", "3", "--format", "json")
     assert judged.returncode == 1, judged.stdout
