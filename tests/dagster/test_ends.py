@@ -96,8 +96,16 @@ def test_the_limit_waits_while_somebody_else_works_and_leaves_no_timer_behind():
         _work_at_most(0.05, lambda: next(paused))
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
     assert next(paused, None) is None
-    with time_limit(60.0), time_limit(0.001):  # The outer one has the timer.
-        sum(range(1_000_000))
+
+
+def test_a_limit_within_a_limit_takes_its_place_and_gives_it_back_whole():
+    with pytest.raises(AssetTimeoutError, match=r"\(0\.01 s\)"), time_limit(60.0):
+        _work_at_most(0.01, lambda: False)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    with time_limit(60.0):
+        with time_limit(5.0):
+            assert signal.getitimer(signal.ITIMER_REAL)[0] <= 5.0
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 5.0
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
