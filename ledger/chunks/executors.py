@@ -17,6 +17,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias
 
+import pyarrow as pa
+
 from ledger.chunks.parts import Parts
 from ledger.chunks.plan import WatchedFile
 from ledger.chunks.tiling import Range
@@ -68,14 +70,18 @@ class InProcess:
         """Work at some rows, now."""
         start, stop = rows
         try:
-            with time_limit(self._timeout_s):
-                self._done.append(work_at(self._parts, self._function, start, stop, self._inputs))
+            self._done.append(work_at(self._parts, self._limited, start, stop, self._inputs))
         except AssetTimeoutError as error:
             self._done.append(failure_of(start, stop, error, "timeout"))
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one chunk raises is told with its rows
             self._done.append(failure_of(start, stop, error))
+
+    def _limited(self, start: int, stop: int) -> pa.Table:
+        """Call the function within its time; what is kept of its result is kept whole."""
+        with time_limit(self._timeout_s):
+            return self._function(start, stop)
 
     def outcomes(self) -> list[Outcome]:
         """Return what became of the chunks."""

@@ -29,6 +29,7 @@ OnFailure = Literal["fail", "quarantine"]
 _HOPELESS_AFTER: Final = 3
 _PINNED_SHARE: Final = 64
 _TIGHT_SHARE: Final = 0.5
+_NAMED: Final = 5
 _NOTHING: Final = "nothing could be made"
 _SOME: Final = "{} of {} rows could not be made"
 
@@ -176,6 +177,7 @@ class _Run:
     done_rows: int = 0
     attempts: int = 0
     succeeded: int = 0
+    are_tight: bool = False
     fresh: deque[_Task] = field(default_factory=deque)
     again: list[_Task] = field(default_factory=list)
     troubled: set[Range] = field(default_factory=set)
@@ -198,13 +200,20 @@ class _Run:
             self.rate.observe(made, now - told_at)
             if made:
                 told_at = now
-            if self.sizer.is_tight and not self.at_work:
+            if self._tightens and not self.at_work:
                 self._tighten()
         return self._finished()
+
+    @property
+    def _tightens(self) -> bool:
+        """Whether the strategy is to be switched as soon as no worker is at a chunk."""
+        return self.sizer.is_tight and not self.are_tight
 
     def _hand_out(self) -> None:
         """Give the workers something to do; wait where all that is left is to be tried again later."""
         while (self.fresh or self.again) and len(self.at_work) < self.workers.workers:
+            if self._tightens and self.at_work:
+                return
             task = self._next()
             if task is None:
                 if self.at_work:
@@ -275,22 +284,17 @@ class _Run:
             return
         self.given_up.add(task.rows)
         if self._is_hopeless(len(self.given_up)):
-            self.lost.append(failure)
-            raise self._error(_NOTHING)
+            raise _error(_NOTHING, [*self.lost, failure])
         if cuts:
             self.again += [_Task(half, self.options.retries + 1, is_whole=True) for half in halves(task.rows)]
         else:
             self.lost.append(failure)
 
     def _tighten(self) -> None:
-        """Switch the strategy once: the engine of each worker limits itself."""
-        if self.workers_are_tight:
-            return
-        self.workers_are_tight = True
+        """Switch the strategy: the engine of each worker limits itself from the next chunk on."""
+        self.are_tight = True
         limit = _share(self.options.memory_limit_bytes, self.options.workers)
         self.workers.renew(Resources(None if limit is None else int(limit * _TIGHT_SHARE), is_tight=True))
-
-    workers_are_tight: bool = False
 
     def _finished(self) -> Finished:
         chain, gaps = self.parts.chain(self.plan.rows), self.parts.gaps(self.plan.rows)
@@ -298,24 +302,23 @@ class _Run:
         lost = sorted((one for one in self.lost if _overlaps(one, gaps)), key=lambda one: one.start)
         missing = [(one.start, one.stop) for one in lost]
         if lost and self.options.on_failure == "fail":
-            raise self._error(_SOME.format(sum(stop - start for start, stop in missing), self.plan.rows))
+            raise _error(_SOME.format(sum(stop - start for start, stop in missing), self.plan.rows), lost)
         if not is_tiling([part.rows for part in chain], self.plan.rows, missing):
             message = f"the parts in {self.parts.directory} are not all rows; remove the directory and run again"
             raise LedgerError(message)
         return Finished(chain, tuple(lost), self.resumed_rows, self.attempts)
 
-    def _error(self, what: str) -> ChunksFailedError:
-        """Return the error that names the rows, with the first thing that was raised as its cause."""
-        lost = sorted(self.lost, key=lambda one: one.start)
-        named = ", ".join(f"{one.start} to {one.stop - 1}" for one in lost[:5])
-        more = f" and {len(lost) - 5} more ranges" if len(lost) > 5 else ""  # noqa: PLR2004 - as many as are named
-        first = lost[0]
-        message = (
-            f"{what} (rows {named}{more}): {first.error_type}: {first.message}; the rest is kept, run again to resume"
-        )
-        error = ChunksFailedError(message, lost)
-        error.__cause__ = first.error
-        return error
+
+def _error(what: str, failed: Sequence[FailedChunk]) -> ChunksFailedError:
+    """Return the error that names the rows, with what was raised at the first of them as its cause."""
+    lost = sorted(failed, key=lambda one: one.start)
+    named = ", ".join(f"{one.start} to {one.stop - 1}" for one in lost[:_NAMED])
+    more = f" and {len(lost) - _NAMED} more ranges" if len(lost) > _NAMED else ""
+    first = lost[0]
+    message = f"{what} (rows {named}{more}): {first.error_type}: {first.message}; the rest is kept, run again to resume"
+    error = ChunksFailedError(message, lost)
+    error.__cause__ = first.error
+    return error
 
 
 def _executor(

@@ -95,15 +95,15 @@ def work_at(
     try:
         with parts.intent(start, stop):
             table = function(start, stop)
+            # Before it is kept: a part of another input would be believed once the file is as it was.
+            for file in inputs:
+                file.check()
             part = parts.write(start, stop, table)
-        rows_out = table.num_rows
         file_backed = file_backed_bytes()
     finally:
         measured = meter.stop()
-    for file in inputs:
-        file.check()
     peak = max(measured.peak_rss_bytes - file_backed, base)
-    return WorkedChunk(part, rows_out, measured.duration_s, base, peak, measured.peak_method)
+    return WorkedChunk(part, table.num_rows, measured.duration_s, base, peak, measured.peak_method)
 
 
 def failure_of(start: int, stop: int, error: BaseException, kind: FailureKind = "error") -> FailedChunk:

@@ -50,6 +50,7 @@ class Maker:
     @contextlib.contextmanager
     def __call__(self, resources: Resources) -> Iterator[ChunkFunction]:
         self.made.append(resources)
+        (self.notes / f"{'tight' if resources.is_tight else 'loose'}-{os.getpid()}").touch()
         yield self._work
 
     def _work(self, start: int, stop: int) -> pa.Table:

@@ -1,5 +1,6 @@
 """A plan is run to its end whatever happens to single chunks, and the result is that of one piece."""
 
+import contextlib
 import itertools
 import json
 
@@ -164,6 +165,35 @@ def test_an_input_that_changes_stops_the_run_and_keeps_nothing_of_it(tmp_path, n
         run(plan(40), tmp_path / "work", Maker(notes), options(), heard, inputs=[watched])
     assert len(heard.chunks) == 1
     assert WatchedFile.read(file).sha256 != watched.sha256
+
+
+def test_nothing_is_kept_of_an_input_that_changes_while_a_chunk_is_made(tmp_path):
+    file = tmp_path / "numbers"
+    file.write_text("one")
+
+    @contextlib.contextmanager
+    def make(_):
+        def work(start, stop):
+            file.write_text("another")
+            return squares(start, stop)
+
+        yield work
+
+    with pytest.raises(InputChangedError):
+        run(plan(40), tmp_path / "work", make, options(), Heard(), inputs=[WatchedFile.read(file)])
+    assert Parts(tmp_path / "work").found() == ()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_fewer_rows_do_not_help_workers_are_made_anew_under_half_the_limit(tmp_path, notes, workers):
+    heard = Heard()
+    told = options(workers=workers, memory_limit_bytes=2 * workers)
+    finished = run(plan(60), tmp_path / "work", Maker(notes), told, heard)
+    assert result(tmp_path / "work", finished).equals(squares(0, 60))
+    assert [one.change for one in heard.adaptations].count("strategy_switched") == 1
+    names = sorted(path.name.split("-")[0] for path in notes.iterdir())
+    assert {"loose", "tight"} <= set(names)
+    assert 1 <= names.count("tight") <= workers
 
 
 def test_a_full_disk_is_no_matter_of_a_chunk(tmp_path, notes, monkeypatch):
