@@ -9,6 +9,7 @@ import pyarrow as pa
 from assets.matching.match import MATCH_SCHEMA, match_range
 from assets.matching.registry import prepare_registry
 from assets.matching.spec import MatchSpec
+from ledger.chunks import RateEstimator
 
 Progress = Callable[[float, float, float | None], None]
 """Told rows done, rows in all, and estimated seconds to the end."""
@@ -35,16 +36,17 @@ def enrich(
     """
     with duckdb.connect() as connection:
         prepare_registry(connection, registry_names, registry_ids)
-        began = time.monotonic()
+        rate = RateEstimator()
         parts = [MATCH_SCHEMA.empty_table()]
         for start, stop in ranges(source.num_rows, chunk_size):
+            began = time.monotonic()
             try:
                 parts.append(match_range(connection, source, start, stop, spec))
             except Exception as error:
                 error.add_note(f"while matching rows {start} to {stop - 1} of {source.num_rows}")
                 raise
-            per_row_s = (time.monotonic() - began) / stop
-            progress(float(stop), float(source.num_rows), per_row_s * (source.num_rows - stop))
+            rate.observe(stop - start, time.monotonic() - began)
+            progress(float(stop), float(source.num_rows), rate.eta_s(source.num_rows - stop))
     return pa.concat_tables(parts)
 
 

@@ -40,21 +40,25 @@ def save_report(report: QualityReport, asset: str) -> Path:
     return path
 
 
-def record_links(made: Chunked, truth: pa.Table, asset: str) -> None:
-    """Score links made in chunks against the answers, a part at a time; record quality and size, save the report."""
-    tally, rows, size_bytes = Tally(), 0, 0
+def record_links(made: Chunked, truth: pa.Table, asset: str) -> pa.Table:
+    """Score links made in chunks against the answers, a part at a time; record quality and size, save the report.
+
+    Returns:
+        The column ``row`` of all links, for checks.
+    """
+    tally, rows, size_bytes = Tally(), [MATCH_SCHEMA.empty_table().select(["row"])], 0
     for table in made.tables():
         tally.add(table, truth)
-        rows += table.num_rows
+        rows.append(table.select(["row"]))
         size_bytes += table.nbytes
-    if not rows:
-        tally.add(MATCH_SCHEMA.empty_table(), truth)
     report = tally.report()
     record_quality(report)
     save_report(report, asset)
     span = current_span()
-    span.rows(rows_out=rows)
+    numbered = pa.concat_tables(rows)
+    span.rows(rows_out=numbered.num_rows)
     span.measure("dataset_bytes", float(size_bytes))
+    return numbered
 
 
 def record_size(table: pa.Table, *, rows_in: int | None = None) -> None:

@@ -98,7 +98,7 @@ class Tally:
     def add(self, matches: pa.Table, truth: pa.Table, *, in_scope: pa.ChunkedArray | None = None) -> None:
         """Add links; arguments as in ``score``. Answers of other rows are left out."""
         expected = matches if in_scope is None else matches.filter(in_scope)
-        answers = truth.select(["row", "key"]).rename_columns(["row", "answer"])
+        answers = _of_rows(truth, matches.column("row")).select(["row", "key"]).rename_columns(["row", "answer"])
         judged = matches.join(answers, keys="row", join_type="left outer", use_threads=False)
         linked = judged.filter(pc.is_valid(judged.column("key")))
         scored = linked.filter(pc.is_valid(linked.column("answer")))
@@ -167,6 +167,13 @@ def write_report(report: QualityReport, path: Path) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _of_rows(truth: pa.Table, rows: pa.ChunkedArray) -> pa.Table:
+    """Return the answers between the first and the last of some rows: a join with all would be made for each table."""
+    ends = pc.min_max(rows)
+    known = truth.column("row")
+    return truth.filter(pc.and_(pc.greater_equal(known, ends["min"]), pc.less_equal(known, ends["max"])))
 
 
 def _by_method(scored: pa.Table) -> dict[str, tuple[int, int, float]]:

@@ -64,10 +64,9 @@ def enriched_awards(awards: StoredTable, award_registry: StoredTable, award_trut
         parameters=matcher.parameters,
         make=matcher,
     )
-    record_links(made, award_truth, "enriched_awards")
+    numbered = record_links(made, award_truth, "enriched_awards")
     current_span().rows(rows_in=awards.num_rows)
-    rows = [table.select(["row"]) for table in made.tables()]
-    checked = _CHECKS.evaluate(pa.concat_tables(rows) if rows else MATCH_SCHEMA.empty_table())
+    checked = _CHECKS.evaluate(numbered)
     yield dg.Output(made.parquet(MATCH_SCHEMA))
     yield from checked
     made.remove()

@@ -221,16 +221,11 @@ def _held(project: Path, base: str | None) -> "AcceptedBaselines | None":
 
 def _write_body(proposed: "Proposed", reason: str, path: Path | None) -> None:
     """Write the body of a pull request, where one is wanted."""
-    from ledger.errors import StoreError
     from ledger.report.baseline_changes import pull_request_body
+    from ledger_cli.files import write_file
 
-    if path is None:
-        return
-    try:
-        path.write_text(pull_request_body(proposed.told, reason), encoding="utf-8", newline="\n")
-    except OSError as error:
-        message = f"cannot write {path}: {error.strerror}; name another file with --pr-body"
-        raise StoreError(message) from error
+    if path is not None:
+        write_file(path, pull_request_body(proposed.told, reason).encode())
 
 
 def _sealed(store: "LedgerStore") -> "Checkpoint | None":

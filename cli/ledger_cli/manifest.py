@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from ledger_cli import exit_codes
+from ledger_cli.files import write_file
 from ledger_cli.options import ledger_option
-from ledger_cli.readiness import artifact_option, judged, judging_options, write_file
+from ledger_cli.readiness import artifact_option, judged, judging_options
 from ledger_cli.sealing import Span, open_sealing
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ledger_cli import exit_codes
+from ledger_cli.files import write_file
 from ledger_cli.options import format_option, ledger_option
 
 if TYPE_CHECKING:
@@ -125,19 +126,3 @@ def report(
     if test_result is not None:
         write_file(test_result, test_result_statement(found.facts))
     return exit_codes.DONE if found.assessment.ready else exit_codes.FAILED
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write a file a person named, as a whole or not at all."""
-    import os
-
-    from ledger.errors import StoreError
-
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        message = f"cannot write {path} ({error.strerror}); name another file"
-        raise StoreError(message) from error

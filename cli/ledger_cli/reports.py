@@ -1,14 +1,14 @@
 """``--report``: what continuous integration reads, several formats at once, each written whole or not at all."""
 
-import contextlib
 import os
-import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+from ledger_cli.files import write_file
 
 if TYPE_CHECKING:
     from ledger.service.gate.regression import Answer
@@ -19,7 +19,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 STDOUT: Final = "-"
 _NAMES: Final = ("markdown", "comment", "github", "junit", "sarif", "gitlab", "metrics", "json")
 """Names of the formats, told without importing any; the tests hold them against the registry."""
-_TEMPORARY: Final = 180
 _SHOWN_ID: Final = 8
 _BASELINE: Final = "files"
 """What is meant where nothing is said; it is left unsaid here too."""
@@ -99,7 +98,7 @@ def write_reports(
         if target.path == STDOUT:
             click.echo(data, nl=False)
         else:
-            _write(Path(target.path), data)
+            write_file(Path(target.path), data, "the report")
 
 
 def choice_words(chosen: Mapping[str, Any], answer: "Answer") -> tuple[str, ...]:
@@ -127,24 +126,3 @@ def _distinct(ctx: click.Context, param: click.Parameter, reports: tuple[Target,
             raise click.BadParameter(message, ctx, param)
         places[place] = target.form
     return reports
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file as a whole or not at all; into what is no file, such as a pipe, straight."""
-    from ledger.errors import StoreError
-
-    place = Path(os.path.realpath(path))
-    temporary = place.with_name(f".{place.name[:_TEMPORARY]}.{os.getpid()}")
-    try:
-        if place.exists() and not stat.S_ISREG(place.stat().st_mode) and not place.is_dir():
-            place.write_bytes(data)
-            return
-        place.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(place)
-    except (OSError, ValueError) as error:
-        with contextlib.suppress(OSError, ValueError):
-            temporary.unlink(missing_ok=True)
-        why = getattr(error, "strerror", None) or str(error)
-        message = f"cannot write the report {path} ({why}); name another path"
-        raise StoreError(message) from error

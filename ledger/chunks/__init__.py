@@ -1,5 +1,6 @@
 """Work on inputs larger than memory: in chunks, resumable, under a memory limit, published as a whole or not at all."""
 
+from ledger.chunks.estimate import RateEstimator
 from ledger.chunks.executors import Executor, InProcess, Processes
 from ledger.chunks.parts import Death, Part, Parts
 from ledger.chunks.plan import InputChangedError, Plan, PlanChangedError, WatchedFile
@@ -29,6 +30,7 @@ __all__ = [
     "PlanChangedError",
     "Processes",
     "PublishedVersion",
+    "RateEstimator",
     "Resources",
     "Sizer",
     "WatchedFile",

@@ -150,11 +150,11 @@ def _leave(key: tuple[str, str, int], opened: _Opened, error: BaseException | No
     """Close a span, once, and only in the process that opened it: a fork that inherited it has no say."""
     if _OPEN.pop(key, None) is None or opened.pid != os.getpid():
         return
+    if error is None:
+        _finish(opened)
+        return
     with interrupts_held_back():
-        if error is None:
-            _finish(opened)
-        else:
-            _fail(opened, error)
+        _fail(opened, error)
 
 
 @cache
@@ -233,10 +233,12 @@ def _finish(opened: _Opened) -> None:
     step, span = opened.step, opened.outcome.span
     span.stop()
     try:
-        measured = span.stop(probe_s=probe(step.run_id))
-        alerts = raise_alerts(span, opened.settings, opened.session.registry)
-        span.finish(measured)
-        tell(step, alerts)
+        with interrupts_held_back():
+            measured = span.stop(probe_s=probe(step.run_id))
+            alerts = raise_alerts(span, opened.settings, opened.session.registry)
+            span.finish(measured)
+            tell(step, alerts)
+        # Outside: it may compact the ledger, which takes its time and can be taken up by the next.
         after_step(opened.session.store, opened.settings)
     except LedgerError as error:
         if not opened.only_warn:

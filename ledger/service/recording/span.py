@@ -226,11 +226,7 @@ class AssetSpan:
         now = time.monotonic()
         if now - self._progress_sent_s >= self._options.progress_every_s and not self._closed:
             self._progress_sent_s = now
-            try:
-                self._recorder.record(self._progress)
-            except StoreError:
-                # Not worth the asset's work: the batch is sent again with the next one, and the end tells if it cannot.
-                _log.warning("progress of %s could not be recorded", self.header.subject, exc_info=True)
+            self.record(self._progress)
 
     def record(self, *events: Event) -> None:
         """Append events of this span at once, so that another process can watch; what waits is sent with the next."""
@@ -239,7 +235,7 @@ class AssetSpan:
         try:
             self._recorder.record(*events)
         except StoreError:
-            # As with progress: the events are sent again, and the end of the attempt tells if they cannot be.
+            # Not worth the asset's work: the batch is sent again with the next one, and the end tells if it cannot.
             _log.warning("events of %s could not be recorded", self.header.subject, exc_info=True)
 
     @contextmanager
