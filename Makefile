@@ -11,7 +11,7 @@ ifneq ($(ROOMY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(ROOMY)
 endif
 
-.PHONY: run test test-slow test-exhaustive check format dev bench-store bench-stats demonstrate durability lock clean
+.PHONY: run test test-slow test-exhaustive check format dev bench-store bench-stats bench-enrich bench-tuning scenarios demonstrate durability lock clean
 
 run: $(STAMP)
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
@@ -54,6 +54,18 @@ bench-store: $(STAMP)
 # How often the statistics are wrong, beside their peers, and the tables of docs/statistics.md; half an hour.
 bench-stats: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.stats $(ARGS)
+
+# Ways to link awards to a registry side by side, and the tables of docs/performance.md; ten minutes.
+bench-enrich: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.enrich --write $(ARGS)
+
+# What settings do to an enrichment, and the tables of docs/tuning.md; a quarter of an hour.
+bench-tuning: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.enrich.tuning --write $(ARGS)
+
+# Every requirement as a scenario that is executed, and the table of docs/scenarios.md; two minutes.
+scenarios: $(STAMP)
+	$(BIN)/python -m tests.scenarios $(ARGS)
 
 # The gate on the benchmark suite: unchanged, with faults, beside busy processors; half an hour of a quiet machine.
 demonstrate: $(STAMP)

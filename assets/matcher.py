@@ -1,7 +1,8 @@
 """Matches ranges of a stored source, in whatever process: what a worker of the chunk runner does in this pipeline.
 
 Rules:
-- A worker reads the registry once and prepares it; then it holds one range of the source at a time.
+- The registry is prepared once and kept (``assets.prepared``), or by each worker where it cannot be kept; then a worker
+  holds one range of the source at a time.
 - DuckDB may take six tenths of what the worker may, and three tenths where memory is short; what it cannot hold it
   spills to a directory of its own, which goes with the worker.
 """
@@ -19,6 +20,7 @@ import pyarrow as pa
 from assets.matching.match import match_range
 from assets.matching.registry import prepare_registry
 from assets.matching.spec import SOURCE_SCHEMA_ROW, MatchSpec
+from assets.prepared import attach, prepared_file
 from assets.sources import read_table, registry_identifiers, with_text
 from assets.stored import StoredTable
 from ledger.chunks import ChunkFunction, Resources
@@ -42,17 +44,42 @@ class Matcher:
         registry: Parquet or CSV file of the registry.
         spec: How to match.
         key_column: Key of the registry.
+        prepared: File of the prepared registry; ``None`` where each worker prepares it.
     """
 
     source: str
     registry: str
     spec: MatchSpec
     key_column: str = "key"
+    prepared: str | None = None
+
+    def kept_in(self, directory: Path, resources: Resources) -> "Matcher":
+        """Return a matcher whose registry is prepared, now or already, in a directory.
+
+        Args:
+            directory: Where prepared registries are kept.
+            resources: What preparing may take.
+        """
+
+        def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+            with tempfile.TemporaryDirectory(prefix="dagster-ledger-") as spill:
+                _limit(connection, resources, spill)
+                self._prepare(connection)
+                connection.execute("CHECKPOINT")
+
+        columns = (self.key_column, *self._name, "", *self._kinds)
+        found = prepared_file(Path(self.registry), columns, directory, prepare)
+        return dataclasses.replace(self, prepared=None if found is None else str(found))
 
     @property
     def parameters(self) -> dict[str, Json]:
         """What decides the result besides the files."""
         return {"version": VERSION, "key_column": self.key_column, "spec": dataclasses.asdict(self.spec)}
+
+    @property
+    def _name(self) -> tuple[str, ...]:
+        """The name column, where names are matched."""
+        return () if self.spec.name_column is None else (self.spec.name_column,)
 
     @contextlib.contextmanager
     def __call__(self, resources: Resources) -> Iterator[ChunkFunction]:
@@ -60,21 +87,28 @@ class Matcher:
         source = StoredTable(Path(self.source))
         with tempfile.TemporaryDirectory(prefix="dagster-ledger-") as spill, duckdb.connect() as connection:
             _limit(connection, resources, spill)
-            self._prepare(connection)
+            if self.prepared is None or not attach(connection, Path(self.prepared)):
+                self._prepare(connection)
             yield lambda start, stop: match_range(
                 connection, self._rows(source, start, stop), 0, stop - start, self.spec
             )
 
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        """Identifier columns of the registry."""
+        return tuple(dict.fromkeys(one.registry_kind for one in self.spec.identifiers))
+
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
-        kinds = tuple(dict.fromkeys(one.registry_kind for one in self.spec.identifiers))
-        columns = (self.key_column, self.spec.name_column, *kinds)
+        kinds = self._kinds
+        named = (self.key_column, *self._name)
+        columns = (*named, *kinds)
         registry = with_text(read_table(self.registry, columns), self.registry, columns)
-        names = registry.select([self.key_column, self.spec.name_column]).rename_columns(["key", "name"])
+        names = registry.select(named).rename_columns(["key", "name"]) if self._name else None
         prepare_registry(connection, names, registry_identifiers(registry, self.key_column, kinds))
 
     def _rows(self, source: StoredTable, start: int, stop: int) -> pa.Table:
         """Return rows of the source as they are matched: numbered, names and identifiers as text."""
-        columns = tuple(dict.fromkeys((self.spec.name_column, *(one.column for one in self.spec.identifiers))))
+        columns = tuple(dict.fromkeys((*self._name, *(one.column for one in self.spec.identifiers))))
         table = with_text(source.read(start, stop, columns), self.source, columns)
         return table.append_column(SOURCE_SCHEMA_ROW, pa.array(range(start, stop), pa.int64()))
 

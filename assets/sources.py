@@ -36,7 +36,7 @@ class SourceConfig(BaseModel):
     Attributes:
         source: Parquet or CSV file with the rows to link.
         registry: Parquet or CSV file with the registry: its key, name and identifier columns named by kind.
-        name_column: Column of names, in both.
+        name_column: Column of names, in both; ``None`` links by identifiers alone.
         key_column: Column of the registry's key, and of the truth's answer.
         identifiers: Identifier columns of the source, in the order they are tried.
         truth: Parquet or CSV file with ``row`` and the key; ``None`` where nobody knows.
@@ -46,7 +46,7 @@ class SourceConfig(BaseModel):
 
     source: str
     registry: str
-    name_column: str = "name"
+    name_column: str | None = "name"
     key_column: str = "key"
     identifiers: tuple[IdentifierColumn, ...] = ()
     truth: str | None = None

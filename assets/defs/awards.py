@@ -8,6 +8,7 @@ from assets.matcher import Matcher
 from assets.matching.match import MATCH_SCHEMA
 from assets.matching.spec import Identifier, MatchSpec
 from assets.measured import record_links
+from assets.preparing import kept
 from assets.stored import StoredTable
 from ledger.dagster import current_settings, current_span, tracked
 from ledger.dagster.chunked import run_chunked
@@ -56,7 +57,7 @@ _CHECKS = QualityChecks(
 def enriched_awards(awards: StoredTable, award_registry: StoredTable, award_truth: pa.Table) -> Results:
     """Every award with the company it names: UEI, DUNS, CAGE, exact name, similar name; in chunks, resumable."""
     spec = MatchSpec(_IDENTIFIERS, low_confidence_threshold=current_settings().low_confidence_threshold)
-    matcher = Matcher(str(awards.path), str(award_registry.path), spec)
+    matcher = kept(Matcher(str(awards.path), str(award_registry.path), spec))
     made = run_chunked(
         "enriched_awards",
         rows=awards.num_rows,

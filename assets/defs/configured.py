@@ -10,6 +10,7 @@ from assets.matcher import Matcher
 from assets.matching.match import MATCH_SCHEMA
 from assets.matching.spec import MatchSpec
 from assets.measured import record_links
+from assets.preparing import kept
 from assets.sources import SourceConfig, check_columns, identifiers_of, read_truth, stored_source
 from ledger.chunks import ParquetWriting
 from ledger.dagster import current_settings, current_span, tracked
@@ -28,7 +29,7 @@ class Source(dg.Config):
 
     source: str
     registry: str
-    name_column: str = "name"
+    name_column: str | None = "name"
     key_column: str = "key"
     identifiers: list[Column] = []  # noqa: RUF012 - Dagster's configuration copies defaults
     truth: str | None = None
@@ -40,15 +41,16 @@ def enriched_source(config: Source) -> Iterator[dg.Output[ParquetWriting]]:
     """Every row of the configured source with the key of the registry entry it names; in chunks, resumable."""
     wanted = SourceConfig.model_validate(config.model_dump())
     identifiers = identifiers_of(wanted)
-    named = (wanted.name_column, *(identifier.column for identifier in identifiers))
+    name = () if wanted.name_column is None else (wanted.name_column,)
+    named = (*name, *(identifier.column for identifier in identifiers))
     kinds = tuple(dict.fromkeys(identifier.registry_kind for identifier in identifiers))
-    check_columns(wanted.registry, (wanted.key_column, wanted.name_column, *kinds))
+    check_columns(wanted.registry, (wanted.key_column, *name, *kinds))
     settings = current_settings()
     source = stored_source(wanted.source, named, Path(settings.output_dir) / WORK_DIRECTORY / "sources")
     spec = MatchSpec(
         identifiers, name_column=wanted.name_column, low_confidence_threshold=settings.low_confidence_threshold
     )
-    matcher = Matcher(str(source.path), wanted.registry, spec, wanted.key_column)
+    matcher = kept(Matcher(str(source.path), wanted.registry, spec, wanted.key_column))
     truth = _truth(wanted)
     made = run_chunked(
         "enriched_source",

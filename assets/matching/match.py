@@ -42,7 +42,8 @@ def match_range(
 
     Args:
         connection: With a registry prepared by ``prepare_registry``.
-        source: The column ``row`` (from 0, ascending), the name column and the identifier columns; left untouched.
+        source: The column ``row`` (from 0, ascending), the name column where there is one, and the
+            identifier columns; left untouched.
         start: First row.
         stop: Row after the last one.
         spec: How to match.
@@ -62,7 +63,7 @@ def _quoted(name: str) -> str:
 
 def _by_identifier(spec: MatchSpec) -> str:
     """Return the SQL that links rows by the first identifier that is sound, known and unambiguous."""
-    columns = [f"{_quoted(spec.name_column)} AS name"]
+    columns = [f"{_quoted(spec.name_column)} AS name" if spec.name_column is not None else "NULL::VARCHAR AS name"]
     joins, keys, methods, refusals = [], [], [], []
     for number, identifier in enumerate(spec.identifiers):
         columns += _identifier_columns(number, identifier)

@@ -17,43 +17,46 @@ _UNKNOWN_WORD_ROWS = 1
 
 
 def prepare_registry(
-    connection: duckdb.DuckDBPyConnection, names: pa.Table, identifiers: pa.Table | None = None
+    connection: duckdb.DuckDBPyConnection, names: pa.Table | None, identifiers: pa.Table | None = None
 ) -> None:
     """Fill the tables ``match_range`` reads.
 
     Args:
-        connection: Where to; the tables are temporary.
-        names: ``key`` (text) and ``name``; a key may have several names.
+        connection: Where to: in memory, or a file that is to be kept.
+        names: ``key`` (text) and ``name``; a key may have several names; ``None`` where none are matched.
         identifiers: ``kind``, ``value`` (raw) and ``key``; ``None`` for a registry without identifiers.
     """
     install_macros(connection)
-    empty = pa.table({column: pa.array([], pa.string()) for column in ("kind", "value", "key")})
-    connection.register("given_names", names)
-    connection.register("given_identifiers", empty if identifiers is None else identifiers)
+    connection.register("given_names", _empty("key", "name") if names is None else names)
+    connection.register("given_identifiers", _empty("kind", "value", "key") if identifiers is None else identifiers)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE registry_identifiers AS
+        CREATE OR REPLACE TABLE registry_identifiers AS
         SELECT kind, value, min(key) AS key, count(DISTINCT key) > 1 AS ambiguous
         FROM (SELECT kind, key, CASE kind WHEN 'cusip' THEN cusip_value(value) WHEN 'duns' THEN duns_value(value)
                      WHEN 'uei' THEN uei_value(value) WHEN 'cage' THEN cage_value(value) END AS value
               FROM given_identifiers)
         WHERE value IS NOT NULL AND key IS NOT NULL GROUP BY kind, value;
-        CREATE OR REPLACE TEMP TABLE registry_names AS
+        CREATE OR REPLACE TABLE registry_names AS
         SELECT row_number() OVER (ORDER BY key, name) AS entry, key, name
         FROM (SELECT DISTINCT key, normal_name(name) AS name FROM given_names
               WHERE name IS NOT NULL AND key IS NOT NULL)
         WHERE name <> '';
-        CREATE OR REPLACE TEMP TABLE registry_exact AS
+        CREATE OR REPLACE TABLE registry_exact AS
         SELECT name, min(key) AS key, count(DISTINCT key) > 1 AS ambiguous FROM registry_names GROUP BY name;
-        CREATE OR REPLACE TEMP TABLE registry_words AS
+        CREATE OR REPLACE TABLE registry_words AS
         SELECT DISTINCT entry, unnest(string_split(name, ' ')) AS word FROM registry_names;
-        CREATE OR REPLACE TEMP TABLE word_weights AS
+        CREATE OR REPLACE TABLE word_weights AS
         SELECT word, count(*) AS entries,
                round(1e6 * ln(1 + (SELECT count(*) FROM registry_names) / count(*)))::BIGINT AS weight
         FROM registry_words GROUP BY word;
-        CREATE OR REPLACE TEMP TABLE unknown_weight AS
+        CREATE OR REPLACE TABLE unknown_weight AS
         SELECT round(1e6 * ln(1 + count(*) / {_UNKNOWN_WORD_ROWS}))::BIGINT AS weight FROM registry_names;
-        CREATE OR REPLACE TEMP TABLE entry_weights AS
+        CREATE OR REPLACE TABLE entry_weights AS
         SELECT entry, sum(weight)::BIGINT AS weight FROM registry_words JOIN word_weights USING (word) GROUP BY entry;
     """)  # noqa: S608 - a constant of this module
     connection.unregister("given_names")
     connection.unregister("given_identifiers")
+
+
+def _empty(*columns: str) -> pa.Table:
+    return pa.table({column: pa.array([], pa.string()) for column in columns})

@@ -34,14 +34,14 @@ class MatchSpec:
 
     Attributes:
         identifiers: Identifier columns in the order they are tried; empty to match by name alone.
-        name_column: Column of the source that holds the name.
+        name_column: Column of the source that holds the name; ``None`` links by identifiers alone.
         low_confidence_threshold: Similarity below which a name is no match.
         common_token_rows: Tokens that more registry rows have than this do not propose candidates.
         proposing_tokens: How many of a name's rarest tokens propose candidates.
     """
 
     identifiers: tuple[Identifier, ...]
-    name_column: str = "name"
+    name_column: str | None = "name"
     low_confidence_threshold: float = 0.75
     common_token_rows: int = 2_000
     proposing_tokens: int = 4

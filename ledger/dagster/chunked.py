@@ -37,6 +37,7 @@ from ledger.chunks import (
     ParquetWriting,
     Part,
     Parts,
+    Resources,
     WorkedChunk,
 )
 from ledger.dagster.span import current_settings, current_span
@@ -119,6 +120,11 @@ def run_chunked(
     finished = chunks.run(plan, directory, make, _options(settings), listener, inputs=list(watched.values()))
     listener.note(finished)
     return Chunked(finished, plan.digest, Parts(directory))
+
+
+def allowed() -> Resources:
+    """Return what the running asset may take, for what it does itself before or after its chunks."""
+    return Resources(memory_allowed_bytes(current_settings()))
 
 
 def memory_allowed_bytes(settings: Settings, group_bytes: int | None = None) -> int:

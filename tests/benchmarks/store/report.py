@@ -112,8 +112,8 @@ def _events(case: str) -> int:
     return int(case.partition(" ")[0].replace(",", ""))
 
 
-def written(page_path: Path, text: str) -> None:
+def written(page_path: Path, text: str, marks: tuple[str, str] = (BEGIN, END)) -> None:
     """Put the text where the page has its marks."""
     there = page_path.read_text(encoding="utf-8")
-    before, after = there.split(BEGIN)[0], there.split(END)[1]
-    page_path.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+    before, after = there.split(marks[0])[0], there.split(marks[1])[1]
+    page_path.write_text(f"{before}{marks[0]}\n{text}{marks[1]}{after}", encoding="utf-8")
