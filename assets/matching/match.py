@@ -14,7 +14,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from assets.matching.spec import Identifier, MatchSpec
+from assets.matching.spec import MatchSpec
 
 MATCH_SCHEMA: Final = pa.schema(
     [
@@ -64,9 +64,10 @@ def _quoted(name: str) -> str:
 def _by_identifier(spec: MatchSpec) -> str:
     """Return the SQL that links rows by the first identifier that is sound, known and unambiguous."""
     columns = [f"{_quoted(spec.name_column)} AS name" if spec.name_column is not None else "NULL::VARCHAR AS name"]
-    joins, keys, methods, refusals = [], [], [], []
+    values, joins, keys, methods, refusals = ["name"], [], [], [], []
     for number, identifier in enumerate(spec.identifiers):
-        columns += _identifier_columns(number, identifier)
+        columns.append(f"{identifier.kind}_raw({_quoted(identifier.column)}) AS s{number}")
+        values += [f"s{number}", f"{identifier.kind}_of(s{number}) AS v{number}"]
         joins.append(
             f"LEFT JOIN registry_identifiers r{number}"
             f" ON r{number}.kind = '{identifier.registry_kind}' AND r{number}.value = v{number}"
@@ -74,21 +75,15 @@ def _by_identifier(spec: MatchSpec) -> str:
         sound = f"r{number}.key IS NOT NULL AND NOT r{number}.ambiguous"
         keys.append(f"WHEN {sound} THEN r{number}.key")
         methods.append(f"WHEN {sound} THEN '{identifier.registry_kind}'")
-        problem = f"CASE WHEN r{number}.ambiguous THEN 'ambiguous' WHEN p{number} <> 'missing' THEN p{number} END"
-        refusals.append(f"'{identifier.kind}:' || {problem}")
+        problem = f"nullif(problem_of(s{number}, v{number}), 'missing')"
+        refusals.append(f"'{identifier.kind}:' || CASE WHEN r{number}.ambiguous THEN 'ambiguous' ELSE {problem} END")
     return f"""
         CREATE OR REPLACE TEMP TABLE identified AS
         SELECT "row", name, {_case(keys)} AS key, {_case(methods)} AS method,
                nullif(concat_ws(' ', {", ".join(refusals) or "NULL::VARCHAR"}), '') AS refused
-        FROM (SELECT "row", {", ".join(columns)} FROM given_source) {" ".join(joins)};
+        FROM (SELECT "row", {", ".join(values)} FROM (SELECT "row", {", ".join(columns)} FROM given_source))
+        {" ".join(joins)};
     """  # noqa: S608 - kinds come from a closed list, columns are quoted
-
-
-def _identifier_columns(number: int, identifier: Identifier) -> list[str]:
-    """Return the SQL of an identifier's canonical value and of what is wrong with it."""
-    column, kind = _quoted(identifier.column), identifier.kind
-    value = f"{kind}_value({column})"
-    return [f"{value} AS v{number}", f"problem_of({kind}_raw({column}), {value}) AS p{number}"]
 
 
 def _case(branches: list[str]) -> str:
@@ -105,18 +100,18 @@ def _by_name(spec: MatchSpec) -> str:
         CREATE OR REPLACE TEMP TABLE exact AS
         SELECT "row", registry_exact.key, registry_exact.ambiguous FROM unlinked JOIN registry_exact USING (name);
         CREATE OR REPLACE TEMP TABLE words AS
-        SELECT "row", word, coalesce(w.weight, (SELECT weight FROM unknown_weight)) AS weight, w.entries,
+        SELECT "row", w.id, coalesce(w.weight, (SELECT weight FROM unknown_weight)) AS weight, w.entries,
                row_number() OVER (PARTITION BY "row" ORDER BY coalesce(w.entries, 1000000000), word) AS place
         FROM (SELECT DISTINCT "row", unnest(string_split(name, ' ')) AS word
               FROM unlinked ANTI JOIN exact USING ("row") WHERE name <> '') LEFT JOIN word_weights w USING (word);
         CREATE OR REPLACE TEMP TABLE candidates AS
-        SELECT DISTINCT "row", entry FROM words JOIN registry_words USING (word)
+        SELECT DISTINCT "row", entry FROM words JOIN registry_words USING (id)
         WHERE place <= {spec.proposing_tokens} AND entries <= {spec.common_token_rows};
         CREATE OR REPLACE TEMP TABLE scored AS
         WITH shared AS (
           SELECT c."row", c.entry, sum(w.weight)::BIGINT AS weight
           FROM candidates c JOIN words w USING ("row")
-          JOIN registry_words r ON r.entry = c.entry AND r.word = w.word GROUP BY c."row", c.entry),
+          JOIN registry_words r ON r.entry = c.entry AND r.id = w.id GROUP BY c."row", c.entry),
         wanted AS (SELECT "row", sum(weight)::BIGINT AS weight FROM words GROUP BY "row"),
         best_of_key AS (
           SELECT s."row", n.key,

@@ -31,28 +31,33 @@ def prepare_registry(
     connection.register("given_identifiers", _empty("kind", "value", "key") if identifiers is None else identifiers)
     connection.execute(f"""
         CREATE OR REPLACE TABLE registry_identifiers AS
-        SELECT kind, value, min(key) AS key, count(DISTINCT key) > 1 AS ambiguous
-        FROM (SELECT kind, key, CASE kind WHEN 'cusip' THEN cusip_value(value) WHEN 'duns' THEN duns_value(value)
-                     WHEN 'uei' THEN uei_value(value) WHEN 'cage' THEN cage_value(value) END AS value
-              FROM given_identifiers)
-        WHERE value IS NOT NULL AND key IS NOT NULL GROUP BY kind, value;
+        SELECT kind, value, min(key) AS key, min(key) <> max(key) AS ambiguous
+        FROM (SELECT kind, key, CASE kind WHEN 'cusip' THEN cusip_of(raw) WHEN 'duns' THEN duns_of(raw)
+                     WHEN 'uei' THEN uei_of(raw) WHEN 'cage' THEN cage_of(raw) END AS value
+              FROM (SELECT kind, key, CASE kind WHEN 'duns' THEN duns_raw(value) ELSE letters_of(value) END AS raw
+                    FROM given_identifiers WHERE value IS NOT NULL AND key IS NOT NULL))
+        WHERE value IS NOT NULL GROUP BY kind, value ORDER BY kind, value;
+        CREATE OR REPLACE TEMP TABLE spelled_names AS
+        SELECT key, spelled_name(name) AS name FROM given_names WHERE name IS NOT NULL AND key IS NOT NULL;
         CREATE OR REPLACE TABLE registry_names AS
         SELECT row_number() OVER (ORDER BY key, name) AS entry, key, name
-        FROM (SELECT DISTINCT key, normal_name(name) AS name FROM given_names
-              WHERE name IS NOT NULL AND key IS NOT NULL)
-        WHERE name <> '';
+        FROM (SELECT DISTINCT key, bare_name(name) AS name FROM spelled_names) WHERE name <> '';
+        DROP TABLE spelled_names;
         CREATE OR REPLACE TABLE registry_exact AS
-        SELECT name, min(key) AS key, count(DISTINCT key) > 1 AS ambiguous FROM registry_names GROUP BY name;
-        CREATE OR REPLACE TABLE registry_words AS
+        SELECT name, min(key) AS key, min(key) <> max(key) AS ambiguous FROM registry_names GROUP BY name;
+        CREATE OR REPLACE TEMP TABLE spelled_words AS
         SELECT DISTINCT entry, unnest(string_split(name, ' ')) AS word FROM registry_names;
         CREATE OR REPLACE TABLE word_weights AS
-        SELECT word, count(*) AS entries,
+        SELECT row_number() OVER (ORDER BY word)::INTEGER AS id, word, count(*) AS entries,
                round(1e6 * ln(1 + (SELECT count(*) FROM registry_names) / count(*)))::BIGINT AS weight
-        FROM registry_words GROUP BY word;
+        FROM spelled_words GROUP BY word;
+        CREATE OR REPLACE TABLE registry_words AS
+        SELECT entry, id FROM spelled_words JOIN word_weights USING (word) ORDER BY id, entry;
+        DROP TABLE spelled_words;
         CREATE OR REPLACE TABLE unknown_weight AS
         SELECT round(1e6 * ln(1 + count(*) / {_UNKNOWN_WORD_ROWS}))::BIGINT AS weight FROM registry_names;
         CREATE OR REPLACE TABLE entry_weights AS
-        SELECT entry, sum(weight)::BIGINT AS weight FROM registry_words JOIN word_weights USING (word) GROUP BY entry;
+        SELECT entry, sum(weight)::BIGINT AS weight FROM registry_words JOIN word_weights USING (id) GROUP BY entry;
     """)  # noqa: S608 - a constant of this module
     connection.unregister("given_names")
     connection.unregister("given_identifiers")

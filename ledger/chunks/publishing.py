@@ -92,7 +92,9 @@ class ParquetWriting:
         """Write the file, whose path does not exist yet."""
         with pq.ParquetWriter(path, self.schema.remove_metadata(), compression="zstd") as writer:
             for table in self.tables:
-                writer.write_table(table.replace_schema_metadata(None), row_group_size=ROWS_PER_GROUP)
+                # In one piece: where pieces meet, the writer would begin another page.
+                whole = table.replace_schema_metadata(None).combine_chunks()
+                writer.write_table(whole, row_group_size=ROWS_PER_GROUP)
 
 
 def regrouped(tables: Iterable[pa.Table], rows: int = ROWS_PER_GROUP) -> Iterator[pa.Table]:

@@ -21,11 +21,11 @@ WORDS = (
 
 
 def value(kind: str, text: str | None) -> str | None:
-    return CONNECTION.execute(f"SELECT {kind}_value(?)", [text]).fetchone()[0]
+    return CONNECTION.execute(f"SELECT {kind}_of({kind}_raw(?))", [text]).fetchone()[0]
 
 
 def problem(kind: str, text: str | None) -> str | None:
-    return CONNECTION.execute(f"SELECT problem_of({kind}_raw(?), {kind}_value(?))", [text, text]).fetchone()[0]
+    return CONNECTION.execute(f"SELECT problem_of({kind}_raw(?), {kind}_of({kind}_raw(?)))", [text, text]).fetchone()[0]
 
 
 def check_digit(body: str) -> str:
