@@ -128,11 +128,11 @@ def _write(taken: "Taken", log: "EventLog", counts: dict[str, int], *, dry_run: 
 
     out = sys.stdout
     would = "would be imported" if dry_run else "imported"
-    out.write(f"{taken.runs:,} runs {would}, {taken.attempts:,} attempts and {taken.values:,} values\n")
-    if counts["known"]:
-        out.write(f"{counts['known']:,} were in the ledger already\n")
-    if counts["unfinished"]:
-        out.write(f"{counts['unfinished']:,} are not over yet\n")
+    attempts, values = _counted(taken.attempts, "attempt"), _counted(taken.values, "value")
+    out.write(f"{_counted(taken.runs, 'run')} {would}, with {attempts} and {values}\n")
+    for what, count in (("already in the ledger", counts["known"]), ("not over yet", counts["unfinished"])):
+        if count:
+            out.write(f"{what}: {_counted(count, 'run')}\n")
     for run_id, why in list(log.unreadable.items())[:_NAMED]:
         out.write(printable(f"run {run_id} could not be read: {why}", 400) + "\n")
     if len(log.unreadable) > _NAMED:
@@ -142,6 +142,10 @@ def _write(taken: "Taken", log: "EventLog", counts: dict[str, int], *, dry_run: 
     _write_undeclared(taken)
     if taken.runs and not dry_run:
         out.write("no gate compares what was imported; see it with `dagster-ledger show` and `dagster-ledger trend`\n")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _write_undeclared(taken: "Taken") -> None:

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import click
 
-from ledger import __version__
 from ledger.errors import LedgerError
 from ledger.names import no_such
 from ledger_cli import exit_codes
@@ -81,12 +80,24 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+    """Write which version is installed, and leave."""
+    del param
+    if wanted and not ctx.resilient_parsing:
+        import ledger
+
+        click.echo(f"{PROGRAM}, version {ledger.__version__}")
+        ctx.exit()
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 inconclusive, 4 integrity, 5 input/output, 130 interrupted.",
 )
-@click.version_option(__version__, prog_name=PROGRAM)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
 def cli(*, debug: bool) -> None:
     """Record what Dagster pipelines take and give, and replay it.

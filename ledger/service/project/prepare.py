@@ -30,7 +30,12 @@ _IGNORED_COMMENT: Final = (
     "# dagster-ledger: the ledger, Dagster's home where DAGSTER_HOME is not set, and published output."
 )
 _IGNORED: Final = ("/.ledger/", "/.dagster_home/", "/output/")
-_KEPT: Final = ((".ledger", "the ledger itself"), (".dagster_home", "Dagster's home, with its own log of the runs"))
+_KEPT: Final = (
+    (DIRECTORY, "accepted measurements"),
+    ("config/trust", "whose signatures count"),
+    (".ledger", "the ledger itself"),
+    (".dagster_home", "Dagster's home, with its own log of the runs"),
+)
 _OTHERS_CONFIG: Final = (
     "it is not a configuration of dagster-ledger; put one elsewhere, and name it with DAGSTER_LEDGER_CONFIG"
 )
@@ -75,7 +80,7 @@ def take_away(project: Path, *, rehearse: bool = False) -> tuple[Step, ...]:
     """
     pieces = [*_of_ci(project, ("github", "gitlab")), *_of_repository(project), *_own(project)]
     done = _all(project, pieces, "remove", rehearse=rehearse)
-    return (*done, *_kept(project))
+    return (*done, *_kept(project, {step.what for step in done if step.state == "removed"}))
 
 
 def _own(project: Path) -> Iterator[Piece]:
@@ -126,10 +131,12 @@ def _all(project: Path, pieces: "list[Piece] | tuple[Piece, ...]", do: str, *, r
         raise StoreError(message) from error
 
 
-def _kept(project: Path) -> Iterator[Step]:
-    """Yield what was made by runs, which stays."""
+def _kept(project: Path, removed: set[str]) -> Iterator[Step]:
+    """Yield what people and runs made, which stays."""
     for name, what in _KEPT:
-        if (project / name).exists():
+        place = project / name
+        ours = {project / path for path in removed}
+        if place.exists() and (not place.is_dir() or any(path not in ours for path in place.iterdir())):
             yield Step(name, "left", f"{what}; remove it yourself where it is not wanted")
 
 
