@@ -20,6 +20,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OURS = re.compile(r"(dagster_ledger|_dagster_ledger|_?editable)", re.IGNORECASE)
 
+DAGSTER_PROGRAM = """\
+import sys
+from dagster._cli import main
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory):
@@ -42,7 +49,7 @@ class Shell:
         """Run a script that ends at its first failure, and hold its exit code against the expected one."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
-            cwd=self.place, env=self.environment, capture_output=True, text=True, timeout=240, check=False,
+            cwd=self.place, env=self.environment, capture_output=True, text=True, timeout=600, check=False,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         assert code is None or done.returncode == code, f"{script}\n{done.stdout}\n{done.stderr}"
@@ -75,9 +82,8 @@ def fresh(tmp_path, libraries, dist):
         site = next((home / "lib").glob("python*")) / "site-packages"
         (site / "libraries.pth").write_text(f"{libraries}\n")
         scripts = home / "bin"
-        dagster = scripts / "dagster"
-        dagster.write_text(f"#!{scripts}/python\nimport sys\nfrom dagster._cli import main\nsys.exit(main())\n")
-        dagster.chmod(0o755)
+        (scripts / "dagster").write_text(f"#!{scripts}/python\n{DAGSTER_PROGRAM}")
+        (scripts / "dagster").chmod(0o755)
         instance = tmp_path / "dagster_home"
         instance.mkdir()
         (instance / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")

@@ -18,7 +18,7 @@ def steps():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_the_page_on_adopting_is_true(create_dagster, fresh, tmp_path):
     subprocess.run(
         [create_dagster, "project", "shop", "--no-uv-sync"],
@@ -52,7 +52,7 @@ def test_the_page_on_adopting_is_true(create_dagster, fresh, tmp_path):
     assert shell.git("diff", "--stat", before) == ""
     assert shell.git("ls-files", "--others", "--exclude-standard") == ""
     assert "no module" in shell.run("python -c 'import ledger'", code=1).stderr.lower()
-    shell.run("dagster asset materialize --select '*' -m shop.definitions")
+    shell.run("dagster asset materialize --select '*' -m shop.definitions -d src")
 
 
 def committed(shell):
@@ -113,7 +113,7 @@ ONE_LINE = "\nfrom ledger.dagster import track_definitions\n\ndefs = track_defin
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
 def test_partitions_multi_assets_and_pipes_are_tracked_by_one_line(fresh, tmp_path, executor):
     place = tmp_path / "pipeline"

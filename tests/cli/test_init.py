@@ -98,6 +98,7 @@ def test_what_somebody_changed_stays_and_is_named(project, init):
     (project / "baselines" / "machine").mkdir()
     (project / "baselines" / "machine" / "a.json").write_text("{}")
     (project / ".ledger").mkdir()
+    (project / ".ledger" / "FORMAT").write_text("a ledger")
     lines = (project / ".gitignore").read_text()
     (project / ".gitignore").write_text(lines + "mine/\n")
     git(project, "config", "diff.dagster-baseline.cachetextconv", "true")

@@ -19,10 +19,12 @@ from ledger.events import (
     RunFinished,
     RunImported,
     RunStarted,
+    run_stream,
 )
 from ledger.service.recording.importing import import_runs
 from ledger.service.recording.past import PastAttempt, PastRun
 from ledger.store import open_store
+from ledger.store.loose import file_name
 from ledger_cli.main import main
 
 HOSTILE = '<b>|`x`\u202e\x1b[31m"\n::error::' + "y" * 10_000
@@ -154,14 +156,12 @@ def test_importing_again_adds_nothing(command, ledger):
 
 
 def test_an_import_that_was_cut_short_is_finished_by_the_next(command, ledger):
-    materialize(orders, several)
+    run_id = materialize(orders, several)
     command("import", "dagster")
     whole = ledger.recorded()
-    run_file = [path for path in (ledger.place / "loose").iterdir() if b"run_imported" in path.read_bytes()]
     shutil.rmtree(ledger.place / "checkpoints")
     shutil.rmtree(ledger.place / "leaves")
-    assert len(run_file) == 1
-    run_file[0].unlink()
+    (ledger.place / file_name(str(run_stream(run_id)), 0)).unlink()
     assert command("import", "dagster")[1].startswith("1 run imported, with 2 attempts")
     assert ledger.recorded() == whole
 

@@ -11,7 +11,7 @@ Rules:
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,6 +40,7 @@ from ledger.metrics import BUILT_IN, MetricRegistry
 from ledger.projections.circumstances import IMPORTED_FROM
 from ledger.service.reading.standing import standing
 from ledger.service.recording.past import PastAttempt, PastMaterialization, PastRun
+from ledger.service.recording.span import Place
 from ledger.store.protocol import LedgerStore
 
 SOURCE: Final = "dagster_event_log"
@@ -170,7 +171,7 @@ def _events(
     run: PastRun, attempt: PastAttempt, registry: MetricRegistry, taken: Taken
 ) -> Iterator[tuple[datetime, Event]]:
     """Yield the events of an attempt with their times."""
-    place = {"asset": attempt.subject, "partition": attempt.partition, "run_id": run.run_id}
+    place: Place = {"asset": attempt.subject, "partition": attempt.partition, "run_id": run.run_id}
     yield (
         attempt.started,
         AssetStarted(
@@ -242,9 +243,8 @@ def _metric_of(name: str, registry: MetricRegistry) -> str | None:
     return metric if metric not in BUILT_IN or declared.kind in _TRUSTED_KINDS else None
 
 
-def _end(attempt: PastAttempt, place: Mapping[str, str | None]) -> Event:
+def _end(attempt: PastAttempt, where: Place) -> Event:
     """Return how an attempt ended."""
-    where = dict(place)
     if attempt.ending == "success":
         return AssetFinished(**where, peak_method="none", sample_hz=0.0)
     if attempt.ending == "unknown":
