@@ -112,7 +112,7 @@ def _definitions_in(module: ModuleType) -> tuple[str, dg.Definitions] | None:
 
 
 def _loaded(lazy: LazyDefinitions[dg.Definitions]) -> dg.Definitions:
-    made = lazy()
+    made: object = lazy()
     if isinstance(made, dg.Definitions):
         return made
     message = "it makes a repository; return Definitions instead"
