@@ -71,6 +71,11 @@ def set_own_setting(directory: Path, name: str, value: str) -> bool:
     return _git(directory, "config", "--local", name, value) is not None
 
 
+def unset_own_setting(directory: Path, name: str) -> bool:
+    """Take a setting out of a repository's own configuration; return whether git did."""
+    return _git(directory, "config", "--local", "--unset", name) is not None
+
+
 def archive(directory: Path, commit: str) -> bytes | None:
     """Return the files of a commit below a directory as an uncompressed tar, the same bytes each time."""
     words = (*_SAME_BYTES, "archive", "--format=tar", commit)

@@ -38,7 +38,7 @@ def diff(*, commits: str, form: str) -> None:
 
 
 @click.command(hidden=True)
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def textconv(*, path: Path) -> None:
     """Show a baseline file a fact per line; git calls this, see `dagster-ledger init --git`."""
     from ledger.baselines import read

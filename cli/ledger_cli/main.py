@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import click
 
-from ledger import __version__
 from ledger.errors import LedgerError
 from ledger.names import no_such
 from ledger_cli import exit_codes
@@ -40,7 +39,8 @@ COMMANDS: Final = {
     "ack": ("ledger_cli.ack:ack", "Take note of an alert for a while."),
     "notify": ("ledger_cli.notify:notify", "Tell the alerts that were not told yet."),
     "ledger": ("ledger_cli.ledger:ledger", "Look after the ledger: size, seal, compaction, and runs that were killed."),
-    "init": ("ledger_cli.init:init", "Prepare the repository for baselines: attributes, and how git shows them."),
+    "init": ("ledger_cli.init:init", "Prepare a project for the ledger, or take that away again."),
+    "import": ("ledger_cli.import_runs:import_runs", "Take over what Dagster knows of earlier runs."),
     "config": ("ledger_cli.config:config", "Look at the configuration: what holds, and why."),
     "doctor": ("ledger_cli.doctor:doctor", "Check machine, configuration and ledger, and say what to do."),
     "completion": ("ledger_cli.completion:completion", "Print the completion script of a shell."),
@@ -80,12 +80,24 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
+def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+    """Write which version is installed, and leave."""
+    del param
+    if wanted and not ctx.resilient_parsing:
+        import ledger
+
+        click.echo(f"{PROGRAM}, version {ledger.__version__}")
+        ctx.exit()
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 inconclusive, 4 integrity, 5 input/output, 130 interrupted.",
 )
-@click.version_option(__version__, prog_name=PROGRAM)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
 def cli(*, debug: bool) -> None:
     """Record what Dagster pipelines take and give, and replay it.

@@ -149,6 +149,7 @@ def specification_of(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:
     import yaml
 
     from ledger.errors import ConfigurationError
+    from ledger.service.project.code_location import needed_module
 
     config: object = {}
     path = wanted["run_config"]
@@ -162,7 +163,7 @@ def specification_of(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:
         message = f"{path} must be a mapping (`ops: ...`); correct the file"
         raise ConfigurationError(message)
     return {
-        "module": wanted["module"] or _default_module(project),
+        "module": wanted["module"] or needed_module(project),
         "job": wanted["job"],
         "assets": wanted["assets"],
         "partition": wanted["partition"],
@@ -171,21 +172,6 @@ def specification_of(project: Path, wanted: dict[str, Any]) -> dict[str, Any]:
         "run_config": config,
         "from_failure": wanted["from_failure"],
     }
-
-
-def _default_module(project: Path) -> str:
-    """Return the code location that the project's pyproject.toml names."""
-    import tomllib
-
-    from ledger.errors import ConfigurationError
-
-    path = project / "pyproject.toml"
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        return str(tables["tool"]["dagster"]["module_name"])
-    except (OSError, KeyError, tomllib.TOMLDecodeError) as error:
-        message = f"no code location is named: use -m MODULE, or set module_name under [tool.dagster] in {path}"
-        raise ConfigurationError(message) from error
 
 
 def home_of(project: Path) -> Path:
@@ -228,10 +214,12 @@ def launch_quietly(store: "LedgerStore", wanted: Mapping[str, Any], project: Pat
         project: Directory of the project.
         logs: Where Dagster's home goes.
     """
+    from ledger.service.project.code_location import needed_module
+
     home = logs / "dagster_home"
     home.mkdir()
     specification = {"assets": (), "partition": None, "executor": "in_process", "from_failure": None} | {**wanted}
-    specification["module"] = specification["module"] or _default_module(project)
+    specification["module"] = specification["module"] or needed_module(project)
     environment = os.environ | {"DAGSTER_HOME": str(home)}
     return one_run(store, specification, environment, log_file(home), quiet=True)
 

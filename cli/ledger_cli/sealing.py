@@ -137,13 +137,14 @@ def proof() -> None:
 
 @proof.command()
 @click.argument("stream")
-@click.argument("append", type=click.IntRange(min=0))
+@click.argument("append", type=click.IntRange(0, 2**31 - 1))
 @ledger_option
 def inclusion(*, stream: str, append: int, ledger_uri: str | None) -> None:
     """Prove that append number APPEND of STREAM is in the newest checkpoint (RFC 9162, 2.1.3)."""
     from ledger.report import json
 
-    sys.stdout.write(json.dump(open_sealing(ledger_uri).prove_inclusion(stream, append).as_json()) + "\n")
+    stored = stream.encode("utf-8", "backslashreplace").decode()  # As texts that are no UTF-8 are stored.
+    sys.stdout.write(json.dump(open_sealing(ledger_uri).prove_inclusion(stored, append).as_json()) + "\n")
 
 
 @proof.command()

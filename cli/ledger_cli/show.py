@@ -115,13 +115,19 @@ def write_story(story: "RunStory", *, with_traceback: bool = False) -> None:
 
 def _write_circumstances(story: "RunStory") -> None:
     """Write commit, machine and overridden settings on a line each, where they are known."""
+    from ledger.projections.circumstances import IMPORTED_FROM
     from ledger.report.text import printable
 
     out = sys.stdout
     if story.started is not None and story.started.code_version:
         changed = " with uncommitted changes" if story.started.code_dirty else ""
         out.write(f"code {story.started.code_version[:12]}{changed}\n")
-    if story.environment is not None:
+    if story.environment is not None and IMPORTED_FROM in story.environment.machine_class:
+        source = story.environment.machine_class[IMPORTED_FROM]
+        out.write(
+            printable(f"not measured but imported from {source}: times of the steps, no memory and no CPU") + "\n"
+        )
+    elif story.environment is not None:
         machine, python = story.environment.machine_class, story.environment.software.get("python")
         out.write(
             printable(
@@ -179,3 +185,14 @@ def _list(runs: "pa.Table", form: str) -> None:
         sys.stdout.write("no runs\n")
     else:
         table.write(runs, tables.RUNS, sys.stdout, columns_wide=terminal_width())
+        _write_imported(runs)
+
+
+def _write_imported(runs: "pa.Table") -> None:
+    """Say how many of some runs were not measured."""
+    from ledger.events.run import IMPORTED
+
+    imported = runs.column("launcher").to_pylist().count(IMPORTED)
+    if imported:
+        which = "all" if imported == runs.num_rows else f"{imported} of {runs.num_rows}"
+        sys.stdout.write(f"\n{which} imported, not measured: times are those of Dagster's steps\n")

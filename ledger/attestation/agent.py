@@ -115,7 +115,7 @@ def _blob_beside(key: Path) -> bytes | None:
 
 def public_file(key: Path) -> Path:
     """Return where the public half of a key is."""
-    return key if key.suffix == ".pub" else key.with_name(f"{key.name}.pub")
+    return key if key.suffix == ".pub" else Path(f"{key}.pub")
 
 
 def held(agent: str) -> list[bytes]:

@@ -77,7 +77,7 @@ def make_key(path: Path, comment: str, *, passphrase: bool) -> None:
         ConfigurationError: There is a file already, or it cannot be made.
         StoreError: There is no ssh-keygen.
     """
-    if path.exists() or path.with_name(f"{path.name}.pub").exists():
+    if path.exists() or Path(f"{path}.pub").exists():
         message = f"{path} is there already; name it with --key to use it, or choose another name"
         raise ConfigurationError(message)
     if passphrase and not programs.has_terminal():

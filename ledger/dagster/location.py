@@ -2,6 +2,7 @@
 
 Rules:
 - Wrong names are told with the name that was probably meant.
+- Definitions are found as Dagster finds them: an object, or what ``@dg.definitions`` makes, under whatever name.
 - A job is handed to Dagster by module and name, so that every step's process can build it again. Dagster's public
   ``build_reconstructable_job`` refuses the job over all assets (its name is reserved), so this file uses what
   ``dagster job execute`` uses; a test runs both kinds in several processes.
@@ -14,6 +15,7 @@ from types import ModuleType
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
+from dagster.components.definitions import LazyDefinitions
 
 from ledger.errors import ConfigurationError
 from ledger.names import no_such
@@ -60,14 +62,15 @@ def reconstructable_job(module: str, job_name: str) -> ReconstructableJob:
         ConfigurationError: The module cannot be loaded, or holds no definitions.
     """
     attribute, _ = _load(module)
-    repository = ReconstructableRepository.for_module(module, attribute, working_directory=str(Path.cwd()))
+    repository = ReconstructableRepository.for_module(module, attribute, working_directory=str(_directory_of(module)))
     return repository.get_reconstructable_job(job_name)
 
 
 def _load(module: str) -> tuple[str, dg.Definitions]:
     """Return the definitions of a module and the attribute that holds them."""
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    directory = str(_directory_of(module))
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
     try:
         found = _definitions_in(importlib.import_module(module))
     except ModuleNotFoundError as error:
@@ -88,11 +91,29 @@ def _load(module: str) -> tuple[str, dg.Definitions]:
     return found
 
 
+def _directory_of(module: str) -> Path:
+    """Return where a module is imported from: the working directory, or ``src`` in it where the package is there."""
+    here, top = Path.cwd(), module.partition(".")[0]
+    is_here = (here / top).is_dir() or (here / f"{top}.py").is_file()
+    return here / "src" if not is_here and (here / "src" / top).is_dir() else here
+
+
 def _definitions_in(module: ModuleType) -> tuple[str, dg.Definitions] | None:
     """Return the definitions a module holds, as an object or behind ``@dg.definitions``, and their attribute."""
     for name, value in vars(module).items():
         if isinstance(value, dg.Definitions):
             return name, value
+    for name, value in vars(module).items():
+        if isinstance(value, LazyDefinitions):
+            return name, _loaded(value)
     lazy = getattr(module, "defs", None)
     made = lazy() if callable(lazy) else None
     return ("defs", made) if isinstance(made, dg.Definitions) else None
+
+
+def _loaded(lazy: LazyDefinitions[dg.Definitions]) -> dg.Definitions:
+    made: object = lazy()
+    if isinstance(made, dg.Definitions):
+        return made
+    message = "it makes a repository; return Definitions instead"
+    raise TypeError(message)

@@ -25,13 +25,15 @@ from ledger.events.judgement import AlertRaised, CheckEvaluated
 from ledger.events.manifest import ManifestSigned
 from ledger.events.measurement import BreakdownMeasured, MetricMeasured, ProgressReported
 from ledger.events.notice import AlertAcknowledged, NoticeFailed, NoticeSent
-from ledger.events.run import ConfigurationResolved, RunFinished, RunStarted
+from ledger.events.run import ConfigurationResolved, MaterializationImported, RunFinished, RunImported, RunStarted
 from ledger.events.smoke import SmokeTested
 from ledger.events.verdict import VerdictReached
 
 KINDS: Final[Mapping[str, type[Event]]] = MappingProxyType(
     {
         "run_started": RunStarted,
+        "run_imported": RunImported,
+        "materialization_imported": MaterializationImported,
         "run_finished": RunFinished,
         "configuration_resolved": ConfigurationResolved,
         "asset_started": AssetStarted,
@@ -89,12 +91,14 @@ __all__ = [
     "GateOverridden",
     "Json",
     "ManifestSigned",
+    "MaterializationImported",
     "MetricMeasured",
     "NoticeFailed",
     "NoticeSent",
     "ProgressReported",
     "RecordedEvent",
     "RunFinished",
+    "RunImported",
     "RunStarted",
     "SmokeTested",
     "StreamId",

@@ -15,9 +15,9 @@ class AssetStarted(Event):
         output_assets: Asset keys the span makes (several for a multi-asset), sorted.
         job: Dagster job name.
         step_key: Dagster step key.
-        host: Host name.
+        host: Host name, ``None`` where nobody recorded it.
         boot_id: Kernel boot id, ``None`` where it cannot be read.
-        pid: Process id in its own PID namespace.
+        pid: Process id in its own PID namespace, ``None`` where nobody recorded it.
         pid_namespace: Inode of the PID namespace, ``None`` where it cannot be read.
         pid_started_ticks: Kernel start time of the process in clock ticks since boot, so a reused pid is recognised.
         code_version: Git commit, ``None`` outside a repository.
@@ -28,13 +28,14 @@ class AssetStarted(Event):
     """
 
     KIND: ClassVar[str] = "asset_started"
+    VERSION: ClassVar[int] = 2  # 1: host and pid had to be known.
 
     output_assets: tuple[str, ...]
     job: str | None = None
     step_key: str | None = None
-    host: str
+    host: str | None = None
     boot_id: str | None = None
-    pid: int
+    pid: int | None = None
     pid_namespace: int | None = None
     pid_started_ticks: int | None = None
     code_version: str | None = None
@@ -79,8 +80,8 @@ class AssetFinished(Event):
 
     Attributes:
         status: Always ``success``.
-        peak_method: ``vmhwm`` (exact, from the kernel) or ``sampled``.
-        sample_hz: Sampling rate of the memory sampler.
+        peak_method: ``vmhwm`` (exact, from the kernel) or ``sampled``; ``none`` where the attempt was not measured.
+        sample_hz: Sampling rate of the memory sampler, 0 without one.
     """
 
     KIND: ClassVar[str] = "asset_finished"

@@ -26,7 +26,13 @@ from ledger.events.schema import COLUMNS, EVENT_COLUMNS, FORMAT_VERSION, SCHEMA
 Row = Mapping[str, Any]
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
-UPCASTERS: Final[Mapping[tuple[str, int], Upcaster]] = MappingProxyType({})
+
+def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a version that the next one only added to, or asks less of."""
+    return fields
+
+
+UPCASTERS: Final[Mapping[tuple[str, int], Upcaster]] = MappingProxyType({("asset_started", 1): _as_it_is})
 """``(kind, version)`` to the function that turns that version's fields into those of the next version."""
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from ledger.events.base import Event, Json
 
@@ -13,7 +13,8 @@ class RunStarted(Event):
 
     Attributes:
         job: Dagster job name.
-        launcher: ``cli`` or ``dagster`` (UI, schedule, sensor, or code).
+        launcher: ``cli``, ``dagster`` (UI, schedule, sensor, or code), or ``import`` for a run that was taken over from
+            another record of it.
         planned_assets: Asset keys the run means to materialise, sorted.
         launch_id: Id the launching command gave, ``None`` for runs it did not launch.
         tags: Dagster run tags.
@@ -26,6 +27,44 @@ class RunStarted(Event):
     planned_assets: tuple[str, ...]
     launch_id: str | None = None
     tags: Mapping[str, str]
+
+
+IMPORTED: Final = "import"
+"""The launcher of runs that were taken over from another record; they were not measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunImported(Event):
+    """A run was taken over from another record of it, with what that record knows: it was not measured.
+
+    Attributes:
+        source: Where from: ``dagster_event_log``.
+        source_status: How that record says the run ended, in its own words.
+        attempts: Attempts that were taken over.
+        not_recorded: What the source does not know, by metric or field: absent from the events, and not zero.
+    """
+
+    KIND: ClassVar[str] = "run_imported"
+
+    source: str
+    source_status: str
+    attempts: int
+    not_recorded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaterializationImported(Event):
+    """The numbers that an asset's materialisation carried in the record it was taken over from.
+
+    Those whose names are declared are metrics as well; the others have no unit that a comparison could rely on.
+
+    Attributes:
+        numbers: Name in the metadata to value, finite.
+    """
+
+    KIND: ClassVar[str] = "materialization_imported"
+
+    numbers: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,9 @@ QUERY_KINDS: Final = ("run_started", "asset_started", "environment_recorded")
 DATASET_TAG: Final = "dagster_ledger/dataset"
 """Run tag by which a project names the data that a run reads."""
 
+IMPORTED_FROM: Final = "imported_from"
+"""Field of the machine class that says where a run was taken over from; no machine that measured has it."""
+
 SCHEMA: Final = pa.schema(
     [
         ("run_id", pa.string()),
@@ -71,6 +74,8 @@ class Machine:
     def name(self) -> str:
         """The machine class as people read it, for instance ``AMD EPYC, 2 cores, 32 GiB class, Linux, Python 3.11``."""
         known = self.machine_class
+        if IMPORTED_FROM in known:
+            return f"not measured but imported from {known[IMPORTED_FROM]}"
         cores, memory = known.get("cores"), known.get("memory_class_gib")
         parts = (
             known.get("cpu_model"),

@@ -21,6 +21,21 @@ except SystemExit as left:
     names = {name.partition(".")[0] for name, module in sys.modules.items() if module is not None}
     json.dump([left.code, sorted(names)], sys.stderr)
 """
+EVERY_HELP = """
+import json, sys
+import click
+from ledger_cli.main import cli, main
+
+def asked(command, words):
+    yield words
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            yield from asked(command.get_command(click.Context(command), name), [*words, name])
+
+codes = {" ".join(words): main([*words, "--help"]) for words in asked(cli, [])}
+names = {name.partition(".")[0] for name, module in sys.modules.items() if module is not None}
+json.dump([codes, sorted(names)], sys.stderr)
+"""
 ATTEMPTS, METRICS = 400, 248
 
 
@@ -59,6 +74,14 @@ def large_ledger(tmp_path_factory):
 )
 def test_help_loads_nothing_heavy(words):
     assert not loaded(*words) & HEAVY
+
+
+def test_no_help_of_any_command_loads_anything_heavy():
+    done = subprocess.run([sys.executable, "-c", EVERY_HELP], capture_output=True, text=True, check=True)
+    codes, names = json.loads(done.stderr)
+    assert len(codes) > 40
+    assert set(codes.values()) == {0}
+    assert not set(names) & HEAVY
 
 
 @pytest.mark.parametrize(

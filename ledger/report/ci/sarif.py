@@ -8,6 +8,7 @@ Rules:
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -54,7 +55,7 @@ def sarif(report: Report) -> str:
             "driver": {
                 "name": "dagster-ledger",
                 "version": __version__,
-                "semanticVersion": __version__,
+                "semanticVersion": _semantic(__version__),
                 "rules": [_rule(rule) for rule in RULES.values()],
             }
         },
@@ -65,6 +66,14 @@ def sarif(report: Report) -> str:
         "properties": {"outcome": report.answer.verdict.outcome, "coverage": printable(coverage(report))},
     }
     return json.dump({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
+
+
+def _semantic(version: str) -> str:
+    """Return a version of Python packaging as Semantic Versioning spells it: ``0.2.0.dev3`` is ``0.2.0-dev.3``."""
+    release = re.match(r"\d+(?:\.\d+)*", version)
+    numbers = [*(release[0].split(".") if release else ()), "0", "0", "0"][:3]
+    before = re.search(r"(dev|a|b|rc)(\d+)", version)
+    return ".".join(numbers) + (f"-{before[1]}.{before[2]}" if before else "")
 
 
 def _rule(rule: Rule) -> dict[str, Any]:

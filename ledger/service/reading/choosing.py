@@ -5,6 +5,7 @@ Rules:
 - All chosen runs are of one job; where nobody names it, it is the job of the newest run that fits.
 - A commit is what the runs recorded. Runs with uncommitted changes are of no commit: they are told, never taken.
 - Runs that `confirm` made hold only suspects: they are taken where they are named, never as the newest.
+- Runs that were imported were not measured: they are never taken, and where they are named it is said so.
 - Nothing that fits is an error with the way on, for a gate without candidates has nothing to say.
 """
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger.errors import ConfigurationError
+from ledger.events.run import IMPORTED
 from ledger.names import no_such
 from ledger.projections.circumstances import circumstances
 from ledger.projections.fold import of_kind, payload_fields
@@ -152,6 +154,13 @@ def _plans(view: LedgerView, run_ids: tuple[str, ...]) -> dict[str, tuple[list[s
 
 def _named(known: pa.Table, run_ids: tuple[str, ...], job: str | None) -> Chosen:
     rows = known.filter(_among(known, run_ids))
+    imported = rows.filter(_is_imported(rows)).column("run_id").to_pylist()
+    if imported:
+        message = (
+            f"run {imported[0]} was imported, not measured: it has the times of Dagster's steps and no memory, so it is"
+            " compared with no other; name runs that were measured, or look at it with `dagster-ledger trend`"
+        )
+        raise ConfigurationError(message)
     jobs = sorted({str(name) for name in rows.column("job").to_pylist()})
     if len(jobs) > 1 or (job is not None and jobs != [job]):
         message = f"the named runs are of {', '.join(jobs)}; name runs of one job" + (f" ({job})" if job else "")
@@ -161,7 +170,8 @@ def _named(known: pa.Table, run_ids: tuple[str, ...], job: str | None) -> Chosen
 
 def _fitting(view: LedgerView, choice: Choice) -> pa.Table:
     """Return the successful runs that job, time and commit leave, in the order they began."""
-    chosen = standing(view).runs.select(["run_id", "job", "status", "started"])
+    chosen = standing(view).runs.select(["run_id", "job", "status", "started", "launcher"])
+    chosen = chosen.filter(pc.invert(_is_imported(chosen))).drop_columns(["launcher"])
     chosen = chosen.filter(pc.equal(chosen.column("status"), _SUCCESS))
     if choice.job is not None:
         chosen = chosen.filter(pc.equal(chosen.column("job"), choice.job))
@@ -171,6 +181,10 @@ def _fitting(view: LedgerView, choice: Choice) -> pa.Table:
     if choice.until is not None:
         chosen = chosen.filter(pc.less(chosen.column("started"), pa.scalar(choice.until, moment)))
     return chosen if choice.commit is None else _of_commit(view, chosen, choice.commit)
+
+
+def _is_imported(rows: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(rows.column("launcher"), IMPORTED), fill_value=False)
 
 
 def _of_job(rows: pa.Table, job: str | None) -> pa.Table:

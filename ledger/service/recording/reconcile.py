@@ -111,14 +111,7 @@ def _why_lost(history: list[RecordedEvent], evidence: Evidence, clock: Clock) ->
     started = history[0].event
     if not isinstance(started, AssetStarted):
         return None
-    identity = ProcessIdentity(
-        host=started.host,
-        boot_id=started.boot_id,
-        pid=started.pid,
-        pid_namespace=started.pid_namespace,
-        pid_started_ticks=started.pid_started_ticks,
-    )
-    life = liveness(identity)
+    life = _life(started)
     if life == "gone":
         return f"process {started.pid} on {started.host} is gone and did not say how it ended"
     over = _over(started, evidence)
@@ -128,6 +121,20 @@ def _why_lost(history: list[RecordedEvent], evidence: Evidence, clock: Clock) ->
     if life == "unknown" and silent_s > evidence.stale_after_s:
         return f"process {started.pid} on {started.host} has been silent for {silent_s:.0f} s"
     return None
+
+
+def _life(started: AssetStarted) -> str:
+    """Return whether the process of an attempt lives: ``alive``, ``gone`` or ``unknown``."""
+    if started.host is None or started.pid is None:
+        return "unknown"
+    identity = ProcessIdentity(
+        host=started.host,
+        boot_id=started.boot_id,
+        pid=started.pid,
+        pid_namespace=started.pid_namespace,
+        pid_started_ticks=started.pid_started_ticks,
+    )
+    return liveness(identity)
 
 
 def _over(started: AssetStarted, evidence: Evidence) -> str | None:

@@ -29,11 +29,13 @@ from ledger.events import (
     EnvironmentRecorded,
     GateOverridden,
     ManifestSigned,
+    MaterializationImported,
     MetricMeasured,
     NoticeFailed,
     NoticeSent,
     ProgressReported,
     RunFinished,
+    RunImported,
     RunStarted,
     SmokeTested,
     VerdictReached,
@@ -52,6 +54,10 @@ EXAMPLES = [
         run_id="run-1", job="enrich", launcher="cli", planned_assets=("a", "b"), launch_id="l", tags={"team": "data"}
     ),
     RunFinished(run_id="run-1", status="failed", message="1 of 2 assets failed"),
+    RunImported(
+        run_id="run-1", source="dagster_event_log", source_status="FAILURE", attempts=2, not_recorded=("cpu_s", "host")
+    ),
+    MaterializationImported(**PLACE, partition="2026-11", numbers={"dagster/row_count": 3.0}),
     ConfigurationResolved(
         run_id="run-1", digest="0f", values={"chunk_size": 25000}, sources={"chunk_size": "config/base.yaml:8:1"}
     ),
