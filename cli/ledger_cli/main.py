@@ -39,6 +39,8 @@ COMMANDS: Final = {
     "quality": ("ledger_cli.quality:quality", "Look at quality gates, and let assets through in an emergency."),
     "ack": ("ledger_cli.ack:ack", "Take note of an alert for a while."),
     "notify": ("ledger_cli.notify:notify", "Tell the alerts that were not told yet."),
+    "metrics": ("ledger_cli.metrics:metrics", "Export metrics for Prometheus, or serve them to be scraped."),
+    "alerts": ("ledger_cli.alerts:alerts", "Make alert rules, their tests and a dashboard of the limits."),
     "ledger": ("ledger_cli.ledger:ledger", "Look after the ledger: size, seal, compaction, and runs that were killed."),
     "init": ("ledger_cli.init:init", "Prepare the repository for baselines: attributes, and how git shows them."),
     "config": ("ledger_cli.config:config", "Look at the configuration: what holds, and why."),
