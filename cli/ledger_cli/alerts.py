@@ -1,4 +1,4 @@
-"""``alerts generate``: what Prometheus, Alertmanager and Grafana are configured with, from the limits of the project."""
+"""``alerts generate``: what Prometheus, Alertmanager and Grafana are given, from the limits of the project."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,6 @@ from ledger_cli import exit_codes, gating
 from ledger_cli.files import write_file
 from ledger_cli.options import settings_options
 
-RULES: Final = "dagster-ledger.rules.yml"
 TESTS: Final = "dagster-ledger.rules.test.yml"
 ALERTMANAGER: Final = "dagster-ledger.alertmanager.yml"
 DASHBOARD: Final = "dagster-ledger.dashboard.json"
@@ -52,7 +51,7 @@ def generate(*, output: Path, webhook: str | None, check: bool, words: tuple[str
 
 def _made(webhook: str | None, words: tuple[str, ...], env: str | None) -> dict[str, str]:
     """Return the text of each file, by name."""
-    from ledger.report.monitoring.alerting import alertmanager_file, rule_file, rule_tests_file
+    from ledger.report.monitoring.alerting import RULES_FILE, alertmanager_file, rule_file, rule_tests_file
     from ledger.report.monitoring.dashboard import dashboard_file
     from ledger.report.monitoring.rules import rules
     from ledger.service.baselines.accepted import DIRECTORY, from_directory
@@ -62,7 +61,7 @@ def _made(webhook: str | None, words: tuple[str, ...], env: str | None) -> dict[
     policy = alert_policy(settings, registry, from_directory(project / DIRECTORY))
     found = rules(policy)
     return {
-        RULES: rule_file(found, policy.runbook_url),
+        RULES_FILE: rule_file(found, policy.runbook_url),
         TESTS: rule_tests_file(found, policy.runbook_url),
         ALERTMANAGER: alertmanager_file(webhook),
         DASHBOARD: dashboard_file(policy),
