@@ -174,9 +174,9 @@ def _quiet() -> dict[str, Any]:
         series(naming.CHECK, {**asset, "check": "match_rate_gate", "severity": "error"}): "1",
         series(naming.ASSET_OK, asset): "1",
         series(naming.BLOCKED, {"pipeline": "example"}): "0",
-        series(naming.LAST_SUCCESS, asset): "0",
+        series(naming.LAST_SUCCESS, asset): number(TESTED_AT_S),
         naming.INTEGRITY.name: "1",
-        naming.VERIFIED.name: "0",
+        naming.VERIFIED.name: number(TESTED_AT_S),
         series(naming.EXPIRY, {"environment": "prod"}): number(10.0**10),
     }
     return {

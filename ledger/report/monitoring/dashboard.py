@@ -7,7 +7,7 @@ Rules:
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ledger.report.monitoring import naming
 from ledger.report.monitoring.policy import AlertPolicy
@@ -19,8 +19,12 @@ _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 _CHOSEN: Final = ('pipeline=~"$pipeline"', 'asset=~"$asset"')
 _PIPELINE: Final = _CHOSEN[:1]
 _WIDE: Final = 24
-_GOOD_OR_BAD: Final = [{"color": "red", "value": None}, {"color": "green", "value": 1}]
-_BAD_FROM_ONE: Final = [{"color": "green", "value": None}, {"color": "red", "value": 1}]
+
+Steps: TypeAlias = Sequence[Mapping[str, Any]]
+"""Thresholds of a colour, from the lowest."""
+
+_GOOD_OR_BAD: Final[Steps] = [{"color": "red", "value": None}, {"color": "green", "value": 1}]
+_BAD_FROM_ONE: Final[Steps] = [{"color": "green", "value": None}, {"color": "red", "value": 1}]
 
 
 def dashboard_file(policy: AlertPolicy) -> str:
@@ -139,7 +143,7 @@ def _stat(
     *,
     unit: str = "none",
     legend: str = "",
-    steps: Sequence[Mapping[str, Any]] = ({"color": "blue", "value": None},),
+    steps: Steps = ({"color": "blue", "value": None},),
     words: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     mapped = {value: {"text": text} for value, text in (words or {}).items()}

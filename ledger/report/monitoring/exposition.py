@@ -53,7 +53,7 @@ def exposition(exported: Exported, form: Form = "text") -> bytes:
 def written(metrics: Iterable[Metric], form: Form) -> bytes:
     """Return metrics in a form, UTF-8."""
     write = openmetrics.generate_latest if form == "openmetrics" else generate_latest
-    data: bytes = write(_Collected(metrics))  # type: ignore[arg-type]
+    data: bytes = write(_Collected(metrics))
     return data
 
 
@@ -106,7 +106,10 @@ def _measured(assets: Sequence[AssetFigures], quality: frozenset[str]) -> dict[s
 
 
 def _compared(assets: Sequence[AssetFigures]) -> dict[str, list[Sample]]:
-    accepted, ratios, lower, comparable = [], [], [], []
+    accepted: list[Sample] = []
+    ratios: list[Sample] = []
+    lower: list[Sample] = []
+    comparable: list[Sample] = []
     for one in assets:
         profile = label(one.profile)
         if one.comparable is not None:
@@ -152,7 +155,7 @@ def _of_checks(exported: Exported) -> dict[str, list[Sample]]:
     for check in exported.standings.checks if exported.standings else ():
         place = label(check.pipeline), label(check.asset)
         states.append(((*place, label(check.check), label(check.severity)), float(check.passed)))
-        if check.metric in exported.quality and check.threshold is not None:
+        if check.metric is not None and check.metric in exported.quality and check.threshold is not None:
             strictest = max if exported.quality[check.metric] else min
             key = (*place, label(check.metric))
             thresholds[key] = strictest(thresholds.get(key, check.threshold), check.threshold)

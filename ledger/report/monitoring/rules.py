@@ -7,8 +7,9 @@ Rules:
 - Every alert says what, where and by how much, and links to its section of the runbook.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final
 
@@ -97,21 +98,35 @@ class Rule:
 
 
 def rules(policy: AlertPolicy) -> list[Rule]:
-    """Return the rules of a policy."""
-    return [
-        *_regressions(policy),
-        *_quality(policy),
-        *chain.from_iterable(_bound(policy, bound) for bound in policy.bounds),
-        *_pipelines(policy),
-        *_ledger(policy),
-    ]
+    """Return the rules of a policy, those that say the same in the same words as one."""
+    made = chain(
+        _regressions(policy),
+        _quality(policy),
+        chain.from_iterable(_bound(policy, bound) for bound in policy.bounds),
+        _pipelines(policy),
+        _ledger(policy),
+    )
+    alike: dict[tuple[object, ...], list[Rule]] = {}
+    for rule in made:
+        words = rule.alert, rule.severity, rule.summary, rule.description, *sorted(rule.labels.items())
+        alike.setdefault(words, []).append(rule)
+    return [_joined(each) for each in alike.values()]
+
+
+def _joined(alike: Sequence[Rule]) -> Rule:
+    """Return one rule for several; of the same name and labels there is to be one, or promtool warns."""
+    if len(alike) == 1:
+        return alike[0]
+    examples = tuple(example for rule in alike for example in rule.examples)
+    return replace(alike[0], expr=" or ".join(f"({rule.expr})" for rule in alike), examples=examples)
 
 
 def _regressions(policy: AlertPolicy) -> Iterator[Rule]:
     for kind, metrics in policy.metrics.items():
         if metrics:
             own = [limit for limit in policy.own_limits if limit.kind == kind and limit.metric in metrics]
-            matchers, place = one_of("metric", metrics), {**_EXAMPLE, "metric": min(metrics), **_MACHINE}
+            matchers, other = one_of("metric", metrics), _none_of([limit.asset for limit in own])
+            place = {**_EXAMPLE, "asset": other, "metric": min(metrics), **_MACHINE}
             yield from _bands(policy, kind, policy.limits[kind], matchers, place, own)
     for limit in policy.own_limits:
         names = {"asset": limit.asset, "metric": limit.metric, "profile": limit.profile}
@@ -157,8 +172,17 @@ def _bands(
                 f"The newest success on {{profile}} is worse than accepted by {{value}} ({share});"
                 f" the limit is {_percent(limit)}."
             ),
+            labels={"limit": _percent(limit)},
             examples=(Example(samples=samples, labels=place, value=value),),
         )
+
+
+def _none_of(names: Sequence[str]) -> str:
+    """Return the name of an example that is none of these."""
+    name = _EXAMPLE["asset"]
+    while name in names:
+        name += "_"
+    return name
 
 
 def _matchers_of(one: OwnLimit) -> list[str]:
@@ -199,7 +223,7 @@ def _bound(policy: AlertPolicy, bound: Bound) -> Iterator[Rule]:
     matchers += unequal("asset", bound.except_assets)
     value = over_paths("max" if bound.is_largest else "min", selector(family, matchers))
     share = f"{value} / {number(bound.bound)} - 1" if bound.is_largest else f"1 - {value} / {number(bound.bound)}"
-    asset = _EXAMPLE["asset"] if bound.asset is None else naming.label(bound.asset)
+    asset = _none_of(bound.except_assets) if bound.asset is None else naming.label(bound.asset)
     place = {"pipeline": "example", "asset": asset, **own, **_MACHINE}
     for severity, band, size in _breaches(policy, most=None if bound.is_largest else 1.0):
         factor = 1.0 + size if bound.is_largest else 1.0 - size
@@ -208,7 +232,7 @@ def _bound(policy: AlertPolicy, bound: Bound) -> Iterator[Rule]:
             alert=f"{PREFIX}LimitBreached",
             severity=severity,
             expr=f"({share}){band}",
-            labels={} if own else {"metric": bound.metric},
+            labels={**({} if own else {"metric": bound.metric}), "limit": number(bound.bound)},
             summary=f"{{metric}} of {_WHERE} is beyond its limit by {{value}}",
             description=(
                 f"The {'largest' if bound.is_largest else 'smallest'} value that is well is {number(bound.bound)}"
@@ -227,12 +251,19 @@ def _breaches(policy: AlertPolicy, most: float | None) -> Iterator[tuple[str, st
     """
     error, critical = policy.error_breach, policy.critical_breach
     if error > 0.0:
-        yield "warning", f" > 0 < {number(error)}", error / 2.0
+        yield "warning", f" > 0 < {number(error)}", _between(0.0, error)
     if critical > error and (most is None or error < most):
-        yield "error", f" > 0 >= {number(error)} < {number(critical)}", (error + critical) / 2.0
+        yield "error", f" > 0 >= {number(error)} < {number(critical)}", _between(error, min(critical, most or critical))
     if most is None or critical < most:
-        size = critical * 1.5 + 0.5 if most is None else (critical + most) / 2.0
+        size = math.ceil(critical) + 1.0 if most is None else _between(critical, most)
         yield "critical", f" > 0 >= {number(critical)}", size
+
+
+def _between(low: float, high: float) -> float:
+    """Return a size between two others, where that can be with the four digits that are shown of it."""
+    middle = (low + high) / 2.0
+    short = float(f"{middle:.4g}")
+    return short if low < short < high else middle
 
 
 def _pipelines(policy: AlertPolicy) -> Iterator[Rule]:

@@ -93,7 +93,8 @@ def _worse(value: float, accepted: float, sign: float, kind: str) -> float:
         return 0.0
     if value > 0.0 and accepted > 0.0:
         # On the scale of the gate, on which half the rate and twice the time are the same.
-        return round((value / accepted) ** sign - 1.0, _DECIMALS)
+        ratio = value / accepted if sign > 0.0 else accepted / value
+        return round(ratio - 1.0, _DECIMALS)
     if accepted == 0.0:
         return math.copysign(math.inf, sign * value)
     return round(sign * (value - accepted) / abs(accepted), _DECIMALS)
