@@ -30,7 +30,7 @@ def test_the_runbook_has_a_section_for_each_alert_and_no_other():
 @pytest.mark.parametrize("path", [PAGE, RUNBOOK], ids=lambda path: path.name)
 def test_every_command_that_is_named_in_a_sentence_exists(path):
     named = re.findall(r"`dagster-ledger ([^`]+)`", path.read_text())
-    assert len(named) > 5
+    assert len(named) >= 3
     for words in named:
         command, rest = cli, shlex.split(words)
         context = click.Context(cli)

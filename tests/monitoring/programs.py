@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -178,17 +179,19 @@ class Prometheus:
 
     def evaluated(self) -> int:
         """Return how often rules were evaluated."""
-        found = self.ask("min(prometheus_rule_group_iterations_total)")
-        return int(float(found[0]["value"][1])) if found else 0
+        told = re.findall(
+            r"^prometheus_rule_group_iterations_total\{.*\} (\S+)$", fetched(f"{self.url}/metrics")[1], re.MULTILINE
+        )
+        return min((int(float(count)) for count in told), default=0)
 
 
 @contextmanager
-def prometheus(place: Path, config: dict, *words: str) -> Iterator[Prometheus]:
+def prometheus(place: Path, config: dict, *words: str, port: int | None = None) -> Iterator[Prometheus]:
     """Run Prometheus with a configuration."""
     place.mkdir(parents=True, exist_ok=True)
     (place / "prometheus.yml").write_text(yaml.safe_dump(config))
     checked("promtool", "check", "config", place / "prometheus.yml")
-    url = f"http://127.0.0.1:{free_port()}"
+    url = f"http://127.0.0.1:{port or free_port()}"
     command = [
         "prometheus", f"--config.file={place / 'prometheus.yml'}", f"--storage.tsdb.path={place / 'data'}",
         f"--web.listen-address={url.removeprefix('http://')}", *words,

@@ -89,7 +89,7 @@ def stack(calm, tmp_path_factory):
     config["route"] |= {"group_wait": "100ms", "group_interval": "500ms"}
     (place / "alertmanager.yml").write_text(yaml.safe_dump(config))
     (place / "textfile").mkdir()
-    served, node = free_port(), free_port()
+    served, node, own = free_port(), free_port(), free_port()
     exporter = [
         "prometheus-node-exporter", "--collector.disable-defaults", "--collector.textfile",
         f"--collector.textfile.directory={place / 'textfile'}", f"--web.listen-address=127.0.0.1:{node}",
@@ -98,7 +98,7 @@ def stack(calm, tmp_path_factory):
         closing.callback(webhook.close)
         closing.enter_context(running(exporter, f"http://127.0.0.1:{node}/metrics", place / "node.log"))
         told = closing.enter_context(alertmanager(place / "alertmanager", place / "alertmanager.yml"))
-        jobs = {"dagster-ledger": served, "node": node}
+        jobs = {"dagster-ledger": served, "node": node, "prometheus": own}
         setting = {
             "global": FAST,
             "rule_files": [str(place / RULES)],
@@ -108,7 +108,7 @@ def stack(calm, tmp_path_factory):
                 for name, port in jobs.items()
             ],
         }
-        asked = closing.enter_context(prometheus(place / "prometheus", setting))
+        asked = closing.enter_context(prometheus(place / "prometheus", setting, port=own))
         yield Stack(watched, webhook, asked, place, served)
 
 
