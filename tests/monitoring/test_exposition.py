@@ -2,6 +2,7 @@
 
 import math
 import re
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from ledger.projections.latest import Approved, AssetState, CheckState, Standing
 from ledger.report.monitoring.exposition import exposition, form_of
 from ledger.report.monitoring.naming import FAMILIES, LONGEST_LABEL, label
 from ledger.report.monitoring.state import AssetFigures, Compared, Exported, Integrity
+from tests.monitoring.programs import needed
 from tests.report.answers import HOSTILE
 from tests.report.test_hostile_names import NAMES, visible
 
@@ -136,6 +138,14 @@ def test_no_name_breaks_a_line_hides_something_or_becomes_another(name, other):
 def test_hostile_names_have_labels_of_their_own(name):
     others = [label(one) for one in HOSTILE.values() if one != name]
     assert label(name) not in others
+
+
+@pytest.mark.slow
+def test_promtool_finds_nothing_to_say_of_hostile_names():
+    needed("promtool")
+    data = exposition(exported(*HOSTILE.values()))
+    done = subprocess.run(["promtool", "check", "metrics"], input=data, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 @pytest.mark.parametrize(

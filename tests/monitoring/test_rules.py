@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ledger.baselines import write
+from ledger.baselines import relative_path, write
 from ledger.report.monitoring.alerting import anchor_of
 from ledger.report.monitoring.naming import FAMILIES
 from ledger.report.monitoring.rules import ALERTS, RULE_FAILURES
 from tests.monitoring.programs import checked, needed
 from tests.monitoring.watched import PROFILE
 from tests.report.answers import HOSTILE
+from tests.report.test_hostile_names import visible
 from tests.unit.baselines.made import baseline, entry
 
 RUNBOOK = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text(encoding="utf-8")
@@ -121,6 +122,33 @@ def test_prometheus_and_alertmanager_take_what_is_generated_and_every_rule_fires
         f"{rule['alert']} {rule.get('labels', {}).get('severity', 'as the series says')}" for rule in alert_rules(place)
     }
     assert of_rules <= tested
+
+
+NAMES = [name for name in HOSTILE.values() if name and "\ud800" not in name and len(name) < 200]
+NAMES += ["{{ $labels.asset }}", '{{ "x" }}', "$pipeline", "a|b.*", "a\\", "{value}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [NAMES[start::3] for start in range(3)], ids=["some", "others", "the rest"])
+def test_names_that_others_chose_are_data_in_every_file(names, project):
+    needed("promtool", "amtool")
+    for name in names:
+        entries = sorted((("duration_s", 0.3), (name, 0.4)))
+        made = baseline(*(entry(metric, limit=limit) for metric, limit in entries), asset=name, profile="small")
+        path = project.project / "baselines" / relative_path(name, "small")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(write(made))
+    declared = {
+        name: {"unit": "s", "direction": "lower_is_better", "kind": "time", "description": name} for name in names
+    }
+    base = yaml.safe_dump({"metrics": {name: one for name, one in declared.items() if "." not in name}})
+    place = generated(project, base, "--webhook", "http://127.0.0.1:1/{{x}}?a=b#c'\"")
+    assert "SUCCESS" in checked("promtool", "check", "rules", place / RULES)
+    assert "SUCCESS" in checked("promtool", "test", "rules", place / TESTS)
+    assert "SUCCESS" in checked("amtool", "check-config", place / ALERTMANAGER)
+    for path in place.iterdir():
+        assert visible(path.read_text())
+    json.loads((place / DASHBOARD).read_text())
 
 
 @pytest.mark.slow

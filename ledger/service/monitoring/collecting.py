@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ledger.baselines import BaselineAlteredError, BaselineFormatError
 from ledger.errors import ConfigurationError, IntegrityError, LedgerError
 from ledger.metrics import MetricRegistry
+from ledger.projections.fold import of_kind
 from ledger.projections.latest import QUERY_KINDS, AssetState, Latest, Standings, folded, standings
 from ledger.report.monitoring.state import AssetFigures, Exported, Integrity
 from ledger.service.baselines.accepted import DIRECTORY, AcceptedBaselines, from_directory
@@ -28,6 +30,10 @@ from ledger.service.project.clock import Clock, utc_now
 from ledger.settings import RegressionSettings
 from ledger.store.protocol import Cursor, EventQuery, LedgerStore, LedgerView, SealingStore
 from ledger.units import RATIO
+
+_VALUES: Final = "metric_measured"
+_NAMED_STREAMS: Final = 5_000
+"""Attempts that are named one by one; of more, all values are read."""
 
 Complain = Callable[[str], None]
 """Gets a sentence on what could not be read, once for each."""
@@ -101,21 +107,20 @@ class Collector:
     def _looked(self) -> Standings | None:
         """Return the standings, after a look at what came since the last one."""
         try:
-            events, cursor = self._events()
+            if self._cursor is None:
+                latest, cursor = self._store.consult(_first_look)
+            else:
+                events, cursor = self._store.changes(self._cursor)
+                _check_growth(self._cursor, cursor, self._store.uri)
+                latest = folded(self._latest, events)
         except IntegrityError as error:
             self._integrity = Integrity(ok=False, verified=self._integrity.verified)
             self._complain_once(str(error))
             return self._standings
-        if events.num_rows or self._standings is None:
-            self._latest = folded(self._latest, events)
-            self._standings = standings(self._latest)
-        self._cursor = cursor
+        if self._standings is None or latest is not self._latest:
+            self._standings = standings(latest)
+        self._latest, self._cursor = latest, cursor
         return self._standings
-
-    def _events(self) -> tuple[pa.Table, Cursor]:
-        if self._cursor is not None:
-            return self._store.changes(self._cursor)
-        return self._store.consult(_everything)
 
     def _figures(self, found: Standings) -> tuple[AssetFigures, ...]:
         try:
@@ -144,5 +149,27 @@ class Collector:
             self._complain(sentence)
 
 
-def _everything(view: LedgerView) -> tuple[pa.Table, Cursor]:
-    return view.read(EventQuery(kinds=QUERY_KINDS)), view.cursor
+def _check_growth(before: Cursor, now: Cursor, where: str) -> None:
+    """Raise where what was there is gone; compaction moves appends, and loses none."""
+    is_lost = now.compacted < before.compacted
+    if now.compacted == before.compacted:
+        is_lost = not before.recent <= now.recent
+    if is_lost:
+        message = f"the ledger at {where} has fewer appends than before; restore it, and verify it"
+        raise IntegrityError(message)
+
+
+def _first_look(view: LedgerView, named: int = _NAMED_STREAMS) -> tuple[Latest, Cursor]:
+    """Return what a whole ledger comes to.
+
+    Most of a ledger are values of attempts that others have followed. Which attempts matter is known from their
+    beginnings and ends, so the values of the others are not read.
+    """
+    latest = folded(Latest(), view.read(EventQuery(kinds=tuple(kind for kind in QUERY_KINDS if kind != _VALUES))))
+    rows = latest.rows
+    attempts = pc.unique(rows.filter(pc.is_in(rows.column("kind"), pa.array(["asset_started"]))).column("stream"))
+    if len(attempts) == 0:
+        return latest, view.cursor
+    narrowed = len(attempts) <= named
+    query = EventQuery(streams=tuple(attempts.to_pylist())) if narrowed else EventQuery(kinds=(_VALUES,))
+    return folded(latest, of_kind(view.read(query), _VALUES)), view.cursor

@@ -87,10 +87,10 @@ def _one(state: AssetState, entry: MetricBaseline, settings: RegressionSettings,
 
 def _worse(value: float, accepted: float, sign: float, kind: str) -> float:
     """Return by how much a value is worse, rounded; infinite where it is worse than an accepted zero."""
-    if kind == "quality":
-        return round(sign * (value - accepted), _DECIMALS)
     if value == accepted:
         return 0.0
+    if kind == "quality":
+        return round(sign * (value - accepted), _DECIMALS)
     if value > 0.0 and accepted > 0.0:
         # On the scale of the gate, on which half the rate and twice the time are the same.
         ratio = value / accepted if sign > 0.0 else accepted / value
