@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 from ledger.service.monitoring.serving import check_token
 from ledger.store import open_store
+from tests.cli.conftest import program
+from tests.docs.test_documents import ROOT, blocks
 from tests.monitoring.programs import fetched, free_port, metrics_server, until
 from tests.monitoring.watched import JOB, PROFILE, good, worse
 
@@ -227,3 +229,19 @@ def test_good_runs_are_not_worse_than_what_was_accepted(project):
     ratios = [value for place, value in found.items() if place[0] == "regression_ratio"]
     assert len(ratios) >= 6
     assert max(ratios) < 0.02
+
+
+@pytest.mark.slow
+def test_a_run_of_dagster_whose_gate_closes_is_told_with_what_it_blocks(tmp_path, monkeypatch):
+    (code,) = blocks(ROOT / "docs" / "quality-gates.md", "python")
+    (tmp_path / "guide.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    refused = program("run", "-m", "guide", "--executor", "in_process", "--set", "match_rate_threshold=0.95", "-q")
+    assert refused.returncode == 1
+    closed = samples(program("metrics", "export").stdout)
+    assert sorted(value for place, value in closed.items() if place[0] == "blocked_assets") == [1.0]
+    assert 0.0 in [value for place, value in closed.items() if place[0] == "check_status"]
+    assert program("run", "-m", "guide", "--executor", "in_process", "-q").returncode == 0
+    opened = samples(program("metrics", "export").stdout)
+    assert sorted(value for place, value in opened.items() if place[0] == "blocked_assets") == [0.0]
+    assert {value for place, value in opened.items() if place[0] in {"check_status", "asset_ok"}} == {1.0}
