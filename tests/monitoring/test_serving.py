@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 
 from ledger.service.monitoring.serving import check_token
 from ledger.store import open_store
+from ledger_cli.main import main
 from tests.cli.conftest import program
 from tests.docs.test_documents import ROOT, blocks
 from tests.monitoring.programs import fetched, free_port, metrics_server, until
@@ -150,15 +151,14 @@ def test_a_token_that_could_be_guessed_or_not_be_sent_is_refused(token):
         (("--ledger", "nowhere"), 2, "nowhere"),
     ],
 )
-def test_what_cannot_be_served_is_one_sentence(words, code, said, calm, tmp_path):
+def test_what_cannot_be_served_is_one_sentence(words, code, said, calm, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "token").write_text(TOKEN)
     ledger = () if "--ledger" in words else ("--ledger", str(calm.ledger))
-    done = subprocess.run(
-        [sys.executable, "-m", "ledger_cli.main", "metrics", "serve", *words, *ledger],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr.count("\n")) == (code, 1), done.stderr
-    assert said in done.stderr
+    assert main(["metrics", "serve", *words, *ledger]) == code
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert said in told.err
 
 
 def test_an_interruption_ends_it(project, tmp_path):

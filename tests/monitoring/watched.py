@@ -1,7 +1,7 @@
 """A project that is monitored: a configuration, runs in a ledger, and the baselines that were accepted of them."""
 
-import subprocess
-import sys
+import contextlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ from typing import Final
 from ledger.events import CheckEvaluated, Event, ManifestSigned, StreamId
 from ledger.events.batch import freeze
 from ledger.store import open_store
+from ledger_cli.main import main
 from tests.judged import COMMIT, batches, story, write
 
 JOB: Final = "job"
@@ -47,13 +48,14 @@ class Watched:
         return open_store(str(self.ledger), create=True)
 
     def say(self, *words: str, code: int = 0, ledger: bool = True) -> str:
-        """Return the output of a command in the project."""
-        done = subprocess.run(
-            [sys.executable, "-m", "ledger_cli.main", *words, *(("--ledger", str(self.ledger)) if ledger else ())],
-            cwd=self.project, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done
-        return done.stdout
+        """Return the output of a command in the project, run in this process."""
+        given = [*words, *(("--ledger", str(self.ledger)) if ledger else ())]
+        raw, errors = io.BytesIO(), io.StringIO()
+        out = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+        with contextlib.chdir(self.project), contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+            done = main(given)
+        assert done == code, errors.getvalue()
+        return raw.getvalue().decode()
 
     def run(self, values: Values, *, job: str = JOB, age: timedelta = timedelta(minutes=10), **more) -> str:
         """Record a run that began so long ago; return its id."""
