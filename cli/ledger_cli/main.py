@@ -38,6 +38,8 @@ COMMANDS: Final = {
     "quality": ("ledger_cli.quality:quality", "Look at quality gates, and let assets through in an emergency."),
     "ack": ("ledger_cli.ack:ack", "Take note of an alert for a while."),
     "notify": ("ledger_cli.notify:notify", "Tell the alerts that were not told yet."),
+    "metrics": ("ledger_cli.metrics:metrics", "Export metrics for Prometheus, or serve them to be scraped."),
+    "alerts": ("ledger_cli.alerts:alerts", "Make alert rules, their tests and a dashboard of the limits."),
     "ledger": ("ledger_cli.ledger:ledger", "Look after the ledger: size, seal, compaction, and runs that were killed."),
     "init": ("ledger_cli.init:init", "Prepare a project for the ledger, or take that away again."),
     "import": ("ledger_cli.import_runs:import_runs", "Take over what Dagster knows of earlier runs."),

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ledger.metrics import Direction, Kind, Metric
 from ledger.settings.limits import ANY_ASSET, MetricLimit, Severity
+from ledger.settings.monitoring import MonitoringSettings
 from ledger.settings.regression import RegressionSettings
 from ledger.units import MIB
 
@@ -125,6 +126,10 @@ class Settings(BaseModel):
     regression: Annotated[
         RegressionSettings,
         Field(default_factory=RegressionSettings, description="What the regression gate tolerates and looks at."),
+    ]
+    monitoring: Annotated[
+        MonitoringSettings,
+        Field(default_factory=MonitoringSettings, description="When monitoring alerts, beside the limits."),
     ]
     readiness_off: Annotated[
         list[str],

@@ -33,6 +33,7 @@ _NOT_COMPARED: Final = frozenset(
         "notify_webhook_urls",
         "notify_commands",
         "regression",
+        "monitoring",
         "readiness_off",
     }
 )

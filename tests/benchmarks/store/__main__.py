@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from tests.benchmarks.store import append, commands, keeping, machine, replay, report
+from tests.benchmarks.store import append, commands, keeping, machine, replay, report, scraping
 from tests.benchmarks.store.ledgers import Shelf
 from tests.benchmarks.store.measure import FULL, QUICK, Effort, Results, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECTIONS: Final = ("append", "replay", "keeping", "commands")
+SECTIONS: Final = ("append", "replay", "keeping", "commands", "scraping")
 _SIZES: Final = (10_000, 100_000, 1_000_000, 10_000_000)
 _DOCUMENT: Final = Path("docs/performance.md")
 _CHART: Final = Path("docs/images/replay.svg")
@@ -78,6 +78,9 @@ def _measured(shelf: Shelf, effort: Effort, chosen: tuple[str, ...], sizes: tupl
             ("verification", lambda: keeping.verification(shelf, results, effort)),
         ],
         "commands": [("commands", lambda: commands.commands(shelf, results, effort, max(sizes)))],
+        "scraping": [
+            ("scraping", lambda: scraping.scraping(shelf, results, effort, min(max(sizes), scraping.JUDGED_AT)))
+        ],
     }
     if huge:
         steps["replay"].append(("replay of a hundred million events", lambda: replay.huge(shelf, results, effort)))

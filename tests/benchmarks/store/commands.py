@@ -28,7 +28,7 @@ _COMMANDS: Final = {
 
 def commands(shelf: Shelf, results: Results, effort: Effort, events: int) -> None:
     """Measure `show` and `samples` on a compacted ledger of so many events with a tail of loose files."""
-    large, small = _with_tail(shelf, effort, events), _one_run(shelf)
+    large, small = with_tail(shelf, effort, events), _one_run(shelf)
     first_s = wall_s(lambda: replay_runs(store_at(large)))
     for path in (large, small):
         for words in _COMMANDS.values():
@@ -49,7 +49,7 @@ def commands(shelf: Shelf, results: Results, effort: Effort, events: int) -> Non
             results.judge(name, [large_s - small_s for large_s, small_s in pairs], f"at {events:,} events")
 
 
-def _with_tail(shelf: Shelf, effort: Effort, events: int) -> Path:
+def with_tail(shelf: Shelf, effort: Effort, events: int) -> Path:
     """Return a ledger with the compacted history, and loose files of the runs that came after."""
     source = Path(shelf.compacted(events).uri)
     path = source.with_name(f"{source.name}-with-tail-{effort.tail}")

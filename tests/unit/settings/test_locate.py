@@ -125,7 +125,15 @@ def test_an_environment_file_with_a_mistake_is_the_one_that_is_named(project):
 
 
 KEEPING = {"ledger_seal_appends", "ledger_compact_appends", "ledger_grace_s"}
-NOT_COMPARED = {*PLACES, *KEEPING, "notify_webhook_urls", "notify_commands", "regression", "readiness_off"}
+NOT_COMPARED = {
+    *PLACES,
+    *KEEPING,
+    "notify_webhook_urls",
+    "notify_commands",
+    "regression",
+    "monitoring",
+    "readiness_off",
+}
 OTHER = {
     "limits": "{a: {cpu_s: {max: 1}}}",
     "metrics": "{m: {unit: s, direction: neutral, kind: time, description: d}}",
@@ -133,6 +141,7 @@ OTHER = {
     "notify_commands": "[x]",
     "readiness_off": "[trends_hold]",
     "regression": "{limits: {time: 0.5}}",
+    "monitoring": "{stale_after_s: 5.0}",
     "on_ledger_error": "warn",
     "on_chunk_failure": "quarantine",
     "chunk_workers": "2",

@@ -12,6 +12,7 @@ from ledger.service.project.locate import ledger_uri, load_settings, project_dir
 from ledger.service.recording.overrides import OVERRIDES_TAG, flags_of, override_tags
 from ledger.settings import (
     MetricLimit,
+    MonitoringSettings,
     Placed,
     RegressionSettings,
     Settings,
@@ -43,6 +44,7 @@ OTHERS = {
         | {"limits": {**KindLimits().model_dump(), "time": 0.1 * runs}}
         for runs in (3, 4, 6)
     ),
+    "monitoring": tuple(MonitoringSettings(stale_after_s=float(age)).model_dump() for age in (1, 2, 3)),
     "metrics": tuple({"m": METRIC["m"] | {"description": text}} for text in "abc"),
 }
 

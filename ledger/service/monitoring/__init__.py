@@ -1,0 +1,1 @@
+"""Metrics of a ledger for monitoring, and the alert rules that fit them: a projection, followed as it grows."""
