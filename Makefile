@@ -11,7 +11,7 @@ ifneq ($(ROOMY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(ROOMY)
 endif
 
-.PHONY: run test test-slow test-exhaustive check format dev bench-store bench-stats bench-enrich bench-tuning scenarios demonstrate durability lock clean
+.PHONY: run test test-slow test-exhaustive check format dev bench-store bench-stats bench-eta bench-enrich bench-tuning scenarios demonstrate durability lock clean
 
 run: $(STAMP)
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
@@ -54,6 +54,10 @@ bench-store: $(STAMP)
 # How often the statistics are wrong, beside their peers, and the tables of docs/statistics.md; half an hour.
 bench-stats: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.stats $(ARGS)
+
+# How wrong the time left is, on simulated and real runs, and the tables of docs/progress.md; five minutes.
+bench-eta: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.eta --write $(ARGS)
 
 # Ways to link awards to a registry side by side, and the tables of docs/performance.md; ten minutes.
 bench-enrich: $(STAMP)

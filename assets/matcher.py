@@ -3,12 +3,14 @@
 Rules:
 - The registry is prepared once and kept (``assets.prepared``), or by each worker where it cannot be kept; then a worker
   holds one range of the source at a time.
+- Confidences are calibrated once, before the first chunk, by whoever makes the plan; workers only apply what was found.
 - DuckDB may take six tenths of what the worker may, and three tenths where memory is short; what it cannot hold it
   spills to a directory of its own, which goes with the worker.
 """
 
 import contextlib
 import dataclasses
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from assets.matching.calibrate import UNCALIBRATED, Calibration, calibrate, sample_ranges
 from assets.matching.match import match_range
 from assets.matching.registry import prepare_registry
 from assets.matching.spec import SOURCE_SCHEMA_ROW, MatchSpec
@@ -27,12 +30,14 @@ from ledger.chunks import ChunkFunction, Resources
 from ledger.events import Json
 from ledger.units import MIB
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised where the same rows would be matched otherwise."""
 
 _SHARE: Final = 0.6
 _TIGHT_SHARE: Final = 0.3
 _LEAST_BYTES: Final = 64 * MIB
+
+_log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Matcher:
         spec: How to match.
         key_column: Key of the registry.
         prepared: File of the prepared registry; ``None`` where each worker prepares it.
+        calibration: What confidences are made by.
     """
 
     source: str
@@ -52,6 +58,7 @@ class Matcher:
     spec: MatchSpec
     key_column: str = "key"
     prepared: str | None = None
+    calibration: Calibration = UNCALIBRATED
 
     def kept_in(self, directory: Path, resources: Resources) -> "Matcher":
         """Return a matcher whose registry is prepared, now or already, in a directory.
@@ -74,7 +81,34 @@ class Matcher:
     @property
     def parameters(self) -> dict[str, Json]:
         """What decides the result besides the files."""
-        return {"version": VERSION, "key_column": self.key_column, "spec": dataclasses.asdict(self.spec)}
+        return {
+            "version": VERSION,
+            "key_column": self.key_column,
+            "spec": dataclasses.asdict(self.spec),
+            "calibration": self.calibration.parameters,
+        }
+
+    def calibrated(self, resources: Resources) -> "Matcher":
+        """Return a matcher with confidences that are calibrated on a sample of the source.
+
+        Rows that cannot be read calibrate nothing, and are told by the chunk they are in.
+
+        Args:
+            resources: What may be taken for it.
+        """
+        if not self.spec.identifiers or self.spec.name_column is None:
+            return self
+        source, sample = StoredTable(Path(self.source)), []
+        for start, stop in sample_ranges(source.num_rows):
+            try:
+                sample.append(self._rows(source, start, stop))
+            except (OSError, pa.ArrowException):
+                _log.warning("rows %d to %d cannot be read, and calibrate nothing", start, stop - 1)
+        if not sample:
+            return self
+        with self._connected(resources) as connection:
+            found = calibrate(connection, pa.concat_tables(sample), self.spec)
+        return dataclasses.replace(self, calibration=found)
 
     @property
     def _name(self) -> tuple[str, ...]:
@@ -85,13 +119,19 @@ class Matcher:
     def __call__(self, resources: Resources) -> Iterator[ChunkFunction]:
         """Prepare the registry, and give the function that matches rows ``[start, stop)``."""
         source = StoredTable(Path(self.source))
+        with self._connected(resources) as connection:
+            yield lambda start, stop: self.calibration.applied(
+                match_range(connection, self._rows(source, start, stop), 0, stop - start, self.spec)
+            )
+
+    @contextlib.contextmanager
+    def _connected(self, resources: Resources) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection that holds the registry."""
         with tempfile.TemporaryDirectory(prefix="dagster-ledger-") as spill, duckdb.connect() as connection:
             _limit(connection, resources, spill)
             if self.prepared is None or not attach(connection, Path(self.prepared)):
                 self._prepare(connection)
-            yield lambda start, stop: match_range(
-                connection, self._rows(source, start, stop), 0, stop - start, self.spec
-            )
+            yield connection
 
     @property
     def _kinds(self) -> tuple[str, ...]:

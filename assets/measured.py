@@ -4,12 +4,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from assets.matching.calibrate import Calibration
 from assets.matching.match import MATCH_SCHEMA
 from assets.quality import QualityReport, Tally, write_report
 from ledger.dagster import current_settings, current_span
 from ledger.dagster.chunked import Chunked
 
-_RATIOS = ("match_rate", "precision", "recall", "mean_confidence", "calibration_error")
+_RATIOS = (
+    "match_rate",
+    "precision",
+    "recall",
+    "mean_confidence",
+    "calibration_error",
+    "max_method_calibration_error",
+)
 _COUNTS = ("scope_rows", "matched_rows", "unmatched_rows", "labelled_rows", "duplicate_rows")
 _BREAKDOWNS = (
     "confidence_rows",
@@ -28,9 +36,20 @@ def record_quality(report: QualityReport) -> None:
             span.measure(name, float(value))
     for name in _BREAKDOWNS:
         span.breakdown(name, getattr(report, name))
-    span.breakdown("method_precision", report.method_precision, unit="ratio")
+    for name in ("method_precision", "method_confidence", "method_calibration_error"):
+        span.breakdown(name, getattr(report, name), unit="ratio")
+    span.breakdown("method_scored_rows", report.method_scored_rows)
     span.breakdown("refused_identifier_count", report.refused_identifiers, unit="count")
     span.measure("refused_identifiers", float(sum(report.refused_identifiers.values())))
+
+
+def record_calibration(calibration: Calibration) -> None:
+    """Record what confidences were calibrated on, and how wrong they are on what they were not fitted to."""
+    span = current_span()
+    span.measure("calibration_rows", float(sum(calibration.labelled_rows.values())))
+    span.breakdown("method_calibration_rows", calibration.labelled_rows)
+    if calibration.error is not None:
+        span.measure("held_out_calibration_error", calibration.error)
 
 
 def save_report(report: QualityReport, asset: str) -> Path:
@@ -40,8 +59,14 @@ def save_report(report: QualityReport, asset: str) -> Path:
     return path
 
 
-def record_links(made: Chunked, truth: pa.Table, asset: str) -> pa.Table:
+def record_links(made: Chunked, truth: pa.Table, asset: str, calibration: Calibration) -> pa.Table:
     """Score links made in chunks against the answers, a part at a time; record quality and size, save the report.
+
+    Args:
+        made: The links.
+        truth: The answers, as ``assets.quality.score`` takes them.
+        asset: Asset key.
+        calibration: What confidences were made by.
 
     Returns:
         The column ``row`` of all links, for checks.
@@ -53,6 +78,7 @@ def record_links(made: Chunked, truth: pa.Table, asset: str) -> pa.Table:
         size_bytes += table.nbytes
     report = tally.report()
     record_quality(report)
+    record_calibration(calibration)
     save_report(report, asset)
     span = current_span()
     numbered = pa.concat_tables(rows)

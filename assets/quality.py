@@ -5,6 +5,8 @@ Rules:
   links over links of rows whose answer is known; recall is right links over rows whose answer is known. Rows without
   an answer count for the match rate alone.
 - A ratio over nothing is absent, never zero.
+- Confidences are calibrated where links of a confidence are right as often as it says. The gap is told by method: over
+  all links, what one method believes too much would make good what another believes too little.
 """
 
 import json
@@ -19,7 +21,12 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ledger import stats
+
 _BINS: Final = 10
+_LEAST_SCORED: Final = 30
+"""Scored links from which on a method's gap says more of its confidences than of chance."""
+
 _CLASSES: Final = ("identifier_type", "method", "reason", "refused")
 
 
@@ -42,7 +49,13 @@ class QualityReport:
         confidence_rows: Links by confidence bin.
         identifier_type_rows: Rows by what linked them.
         method_rows: Rows by method.
+        max_method_calibration_error: Largest gap of a method with 30 scored links and more, ``None`` without any.
+        method_scored_rows: Scored links by method.
         method_precision: Precision by method, where links of it are scored.
+        method_precision_low: Lower end of the 95 % interval of that (Wilson 1927).
+        method_precision_high: Upper end.
+        method_confidence: Mean confidence of the scored links by method.
+        method_calibration_error: Gap between the two by method.
         unmatched_reason_rows: Unlinked rows by reason.
         refused_identifiers: Identifiers that were not used, by kind and problem.
     """
@@ -58,10 +71,16 @@ class QualityReport:
     recall: float | None
     mean_confidence: float | None
     calibration_error: float | None
+    max_method_calibration_error: float | None
     confidence_rows: Mapping[str, int]
     identifier_type_rows: Mapping[str, int]
     method_rows: Mapping[str, int]
+    method_scored_rows: Mapping[str, int]
     method_precision: Mapping[str, float]
+    method_precision_low: Mapping[str, float]
+    method_precision_high: Mapping[str, float]
+    method_confidence: Mapping[str, float]
+    method_calibration_error: Mapping[str, float]
     unmatched_reason_rows: Mapping[str, int]
     refused_identifiers: Mapping[str, int]
 
@@ -133,7 +152,10 @@ class Tally:
         totals = self._totals
         right = sum(self._right.values())
         confidence = {method: math.fsum(parts) for method, parts in self._confidence.items()}
-        gaps = math.fsum(abs(confidence[method] - self._right[method]) for method in sorted(confidence))
+        methods = {method: links for method, links in sorted(self._links.items()) if links}
+        gaps = {method: abs(confidence[method] - self._right[method]) for method in methods}
+        errors = {method: gaps[method] / links for method, links in methods.items()}
+        intervals = {method: stats.wilson_interval(self._right[method], links) for method, links in methods.items()}
         linked = totals["linked"]
         return QualityReport(
             rows=totals["rows"],
@@ -146,13 +168,21 @@ class Tally:
             precision=_ratio(right, totals["scored"]),
             recall=_ratio(right, totals["labelled"]),
             mean_confidence=math.fsum(self._linked_confidence) / linked if linked else None,
-            calibration_error=gaps / totals["scored"] if totals["scored"] else None,
+            calibration_error=math.fsum(gaps.values()) / totals["scored"] if totals["scored"] else None,
+            max_method_calibration_error=max(
+                (errors[method] for method, links in methods.items() if links >= _LEAST_SCORED), default=None
+            ),
             confidence_rows={
                 f"{place / _BINS:.1f}-{(place + 1) / _BINS:.1f}": count for place, count in enumerate(self._bins)
             },
             identifier_type_rows=dict(sorted(self._classes["identifier_type"].items())),
             method_rows=dict(sorted(self._classes["method"].items())),
-            method_precision={method: self._right[method] / links for method, links in sorted(self._links.items())},
+            method_scored_rows=methods,
+            method_precision={method: self._right[method] / links for method, links in methods.items()},
+            method_precision_low={method: low for method, (low, _) in intervals.items()},
+            method_precision_high={method: high for method, (_, high) in intervals.items()},
+            method_confidence={method: confidence[method] / links for method, links in methods.items()},
+            method_calibration_error=errors,
             unmatched_reason_rows=dict(sorted(self._classes["reason"].items())),
             refused_identifiers=dict(sorted(self._classes["refused"].items())),
         )

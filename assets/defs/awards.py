@@ -8,7 +8,7 @@ from assets.matcher import Matcher
 from assets.matching.match import MATCH_SCHEMA
 from assets.matching.spec import Identifier, MatchSpec
 from assets.measured import record_links
-from assets.preparing import kept
+from assets.preparing import prepared
 from assets.stored import StoredTable
 from ledger.dagster import current_settings, current_span, tracked
 from ledger.dagster.chunked import run_chunked
@@ -52,12 +52,12 @@ _CHECKS = QualityChecks(
 )
 
 
-@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="3", check_specs=_CHECKS.specs)
+@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="4", check_specs=_CHECKS.specs)
 @tracked
 def enriched_awards(awards: StoredTable, award_registry: StoredTable, award_truth: pa.Table) -> Results:
     """Every award with the company it names: UEI, DUNS, CAGE, exact name, similar name; in chunks, resumable."""
     spec = MatchSpec(_IDENTIFIERS, low_confidence_threshold=current_settings().low_confidence_threshold)
-    matcher = kept(Matcher(str(awards.path), str(award_registry.path), spec))
+    matcher = prepared(Matcher(str(awards.path), str(award_registry.path), spec))
     made = run_chunked(
         "enriched_awards",
         rows=awards.num_rows,
@@ -65,7 +65,7 @@ def enriched_awards(awards: StoredTable, award_registry: StoredTable, award_trut
         parameters=matcher.parameters,
         make=matcher,
     )
-    numbered = record_links(made, award_truth, "enriched_awards")
+    numbered = record_links(made, award_truth, "enriched_awards", matcher.calibration)
     current_span().rows(rows_in=awards.num_rows)
     checked = _CHECKS.evaluate(numbered)
     yield dg.Output(made.parquet(MATCH_SCHEMA))

@@ -1,15 +1,16 @@
 """Companies of stock indices, linked to the registrants of the SEC, profiled and published."""
 
 from pathlib import Path
+from typing import TypedDict
 
 import dagster as dg
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from assets.enrich import enrich
+from assets.enrich import Progress, enrich, enrich_calibrated
 from assets.matching.spec import Identifier, MatchSpec
-from assets.measured import record_quality, record_size, save_report
+from assets.measured import record_calibration, record_quality, record_size, save_report
 from assets.publish import publish
 from assets.quality import QualityReport, score
 from assets.sources import DATA, read_table
@@ -80,11 +81,14 @@ def registrant_identifiers(registrants: pa.Table) -> pa.Table:
     return links
 
 
-@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="2", check_specs=_CHECKS.specs)
+@dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="3", check_specs=_CHECKS.specs)
 @tracked
 def enriched_companies(companies: pa.Table, registrants: pa.Table, registrant_identifiers: pa.Table) -> Results:
-    """Every company with its CIK, how it was found, and how sure that is: CUSIP, exact name, similar name."""
-    matches = _match(companies, registrants, registrant_identifiers, _IDENTIFIERS)
+    """Every company with its CIK, how it was found, and how probably that is right: CUSIP, exact name, similar name."""
+    matches, calibration = enrich_calibrated(
+        *_source_and_names(companies, registrants), registrant_identifiers, _spec(_IDENTIFIERS), **_progress()
+    )
+    record_calibration(calibration)
     _judge(matches, companies, "enriched_companies")
     record_size(matches, rows_in=companies.num_rows)
     enriched = companies
@@ -96,8 +100,8 @@ def enriched_companies(companies: pa.Table, registrants: pa.Table, registrant_id
 @dg.asset(group_name=GROUP, kinds={"duckdb"}, code_version="1")
 @tracked
 def name_matching(companies: pa.Table, registrants: pa.Table) -> pa.Table:
-    """What names alone would find: the honest test of the name matcher, without any identifier."""
-    matches = _match(companies, registrants, None, ())
+    """What names alone would find: the honest test of the name matcher, without any identifier or calibration."""
+    matches = enrich(*_source_and_names(companies, registrants), None, _spec(()), **_progress())
     _judge(matches, companies, "name_matching")
     record_size(matches, rows_in=companies.num_rows)
     return matches
@@ -151,15 +155,26 @@ def _typed(table: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
-def _match(
-    companies: pa.Table, registrants: pa.Table, identifiers: pa.Table | None, columns: tuple[Identifier, ...]
-) -> pa.Table:
-    """Return the matches of the companies with the settings that hold."""
-    settings = current_settings()
-    spec = MatchSpec(columns, low_confidence_threshold=settings.low_confidence_threshold)
+class _Progress(TypedDict):
+    """How many companies are matched at a time, and who is told."""
+
+    chunk_size: int
+    progress: Progress
+
+
+def _source_and_names(companies: pa.Table, registrants: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return what is matched, and the names it is matched to."""
     names = registrants.select(["cik", "name"]).rename_columns(["key", "name"])
-    source = companies.select(["row", "name", "isin"])
-    return enrich(source, names, identifiers, spec, chunk_size=settings.chunk_size, progress=current_span().progress)
+    return companies.select(["row", "name", "isin"]), names
+
+
+def _spec(columns: tuple[Identifier, ...]) -> MatchSpec:
+    """Return how it is matched, with the settings that hold."""
+    return MatchSpec(columns, low_confidence_threshold=current_settings().low_confidence_threshold)
+
+
+def _progress() -> _Progress:
+    return {"chunk_size": current_settings().chunk_size, "progress": current_span().progress}
 
 
 def _in_scope(companies: pa.Table) -> pa.ChunkedArray:

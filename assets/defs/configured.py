@@ -10,7 +10,7 @@ from assets.matcher import Matcher
 from assets.matching.match import MATCH_SCHEMA
 from assets.matching.spec import MatchSpec
 from assets.measured import record_links
-from assets.preparing import kept
+from assets.preparing import prepared
 from assets.sources import SourceConfig, check_columns, identifiers_of, read_truth, stored_source
 from ledger.chunks import ParquetWriting
 from ledger.dagster import current_settings, current_span, tracked
@@ -35,7 +35,7 @@ class Source(dg.Config):
     truth: str | None = None
 
 
-@dg.asset(group_name="configured", kinds={"duckdb"}, code_version="2")
+@dg.asset(group_name="configured", kinds={"duckdb"}, code_version="3")
 @tracked
 def enriched_source(config: Source) -> Iterator[dg.Output[ParquetWriting]]:
     """Every row of the configured source with the key of the registry entry it names; in chunks, resumable."""
@@ -50,7 +50,7 @@ def enriched_source(config: Source) -> Iterator[dg.Output[ParquetWriting]]:
     spec = MatchSpec(
         identifiers, name_column=wanted.name_column, low_confidence_threshold=settings.low_confidence_threshold
     )
-    matcher = kept(Matcher(str(source.path), wanted.registry, spec, wanted.key_column))
+    matcher = prepared(Matcher(str(source.path), wanted.registry, spec, wanted.key_column))
     truth = _truth(wanted)
     made = run_chunked(
         "enriched_source",
@@ -59,7 +59,7 @@ def enriched_source(config: Source) -> Iterator[dg.Output[ParquetWriting]]:
         parameters=matcher.parameters,
         make=matcher,
     )
-    record_links(made, truth, "enriched_source")
+    record_links(made, truth, "enriched_source", matcher.calibration)
     current_span().rows(rows_in=source.num_rows)
     yield dg.Output(made.parquet(MATCH_SCHEMA))
     made.remove()

@@ -22,6 +22,7 @@ PROGRAM: Final = "dagster-ledger"
 
 COMMANDS: Final = {
     "run": ("ledger_cli.run:run", "Run a pipeline, record it, and show what it took."),
+    "watch": ("ledger_cli.watch:watch", "Watch a run that is under way, from any terminal that can read its ledger."),
     "show": ("ledger_cli.show:show", "Show the latest runs, or one run in detail."),
     "samples": ("ledger_cli.samples:samples", "Give measured values: one per asset, metric and run."),
     "trend": ("ledger_cli.trend:trend", "Tell where metrics are heading, and when they took another level."),

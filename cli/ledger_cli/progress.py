@@ -1,12 +1,15 @@
 """Shows a running pipeline from the ledger's own events: bars on a terminal, plain lines elsewhere."""
 
 import sys
-from typing import TYPE_CHECKING, Any, Protocol
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from ledger.events import RecordedEvent
+    from ledger.events import ProgressReported, RecordedEvent
+
+_PROGRESS_EVERY_S: Final = 10.0
 
 
 class Display(Protocol):
@@ -82,15 +85,33 @@ class _Figures:
         return ", ".join(parts)
 
 
+def _how_far(event: "ProgressReported") -> str:
+    """Return rows done and to do, as people read them."""
+    return f"{event.value:,.0f} rows" if event.total is None else f"{event.value:,.0f}/{event.total:,.0f} rows"
+
+
+def _left(event: "ProgressReported") -> str:
+    """Return the time left, as the run itself estimates it; nothing where it does not."""
+    from ledger.units import format_seconds
+
+    return "" if event.eta_s is None else f"about {format_seconds(event.eta_s)} left"
+
+
 class _Lines:
-    """One line per start and end."""
+    """One line per start and end, and per attempt that is under way every ten seconds."""
 
     def __init__(self) -> None:
         self._figures = _Figures()
+        self._told_s: dict[str, float] = {}
 
     def show(self, entry: "RecordedEvent") -> None:
         """Print the line of an event."""
+        from ledger.events import ProgressReported
+
         line = self._figures.line(entry)
+        event = entry.event
+        if isinstance(event, ProgressReported) and event.value != event.total and self._is_due(entry.stream):
+            line = self._progress(entry, event)
         if line is not None:
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
@@ -98,13 +119,29 @@ class _Lines:
     def close(self) -> None:
         """Nothing is left open."""
 
+    def _is_due(self, stream: str) -> bool:
+        """Return whether an attempt's progress is to be told, then it counts as told; the first is told at once."""
+        now_s = time.monotonic()
+        if now_s - self._told_s.get(stream, float("-inf")) < _PROGRESS_EVERY_S:
+            return False
+        self._told_s[stream] = now_s
+        return True
+
+    def _progress(self, entry: "RecordedEvent", event: "ProgressReported") -> str:
+        """Return the line of an attempt's progress."""
+        from ledger.report.text import printable
+
+        when = entry.ts.astimezone().strftime("%H:%M:%S")
+        said = ", ".join(part for part in (_how_far(event), _left(event)) if part)
+        return f"{when}  {'at work':8}  {printable(event.asset or '', 60):28}  {said}"
+
 
 class _Bars:
     """A bar with rows and remaining time for each asset that runs, and a line for each that ended."""
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         self._figures = _Figures()
         self._tasks: dict[str, TaskID] = {}
@@ -114,7 +151,7 @@ class _Bars:
             BarColumn(bar_width=24),
             TextColumn("{task.fields[rows]}", markup=False),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}", markup=False),
             console=Console(stderr=True),
             transient=True,
         )
@@ -129,10 +166,10 @@ class _Bars:
         line = self._figures.line(entry)
         if isinstance(event, AssetStarted):
             name = printable(event.asset or "", 40)
-            self._tasks[entry.stream] = self._progress.add_task(name, total=None, rows="")
+            self._tasks[entry.stream] = self._progress.add_task(name, total=None, rows="", left="")
         elif isinstance(event, ProgressReported) and entry.stream in self._tasks:
-            rows = f"{event.value:,.0f} rows" if event.total is None else f"{event.value:,.0f}/{event.total:,.0f} rows"
-            self._update(entry.stream, completed=event.value, total=event.total, rows=rows)
+            shown = {"rows": _how_far(event), "left": _left(event)}
+            self._update(entry.stream, completed=event.value, total=event.total, **shown)
         elif line is not None:
             if entry.stream in self._tasks:
                 self._progress.remove_task(self._tasks.pop(entry.stream))

@@ -1,7 +1,8 @@
 """Estimates how long the rest takes, from how long the rows so far took. Pure.
 
 Rules:
-- Seconds per row are smoothed exponentially (Brown 1956) with a weight of 0.3 for the newest.
+- Seconds per row are smoothed exponentially (Brown 1956) with a weight of 0.3 for the newest chunk. A chunk of twice
+  the usual rows weighs as much as two: the small ones at the start of a run say less of what comes.
 - A stall, or one chunk that is slow for a reason of its own, is clipped at three times the median of the last seven, so
   that it does not move the estimate for long. A chunk so slow that it stays slow does.
 """
@@ -22,6 +23,7 @@ class RateEstimator:
     def __init__(self) -> None:
         """Begin without any figure."""
         self._recent: Final[deque[float]] = deque(maxlen=REMEMBERED)
+        self._rows: Final[deque[int]] = deque(maxlen=REMEMBERED)
         self._smoothed_s: float | None = None
 
     def observe(self, rows: int, wall_s: float) -> None:
@@ -30,9 +32,11 @@ class RateEstimator:
             return
         per_row_s = wall_s / rows
         self._recent.append(per_row_s)
+        self._rows.append(rows)
         clipped = min(per_row_s, CLIPPED_AT * statistics.median(self._recent))
+        weight = 1.0 - (1.0 - WEIGHT) ** (rows / statistics.median(self._rows))
         before = self._smoothed_s
-        self._smoothed_s = clipped if before is None else before + WEIGHT * (clipped - before)
+        self._smoothed_s = clipped if before is None else before + weight * (clipped - before)
 
     def eta_s(self, rows_left: int) -> float | None:
         """Return the seconds that ``rows_left`` rows will take, ``None`` before the first figure."""

@@ -6,6 +6,7 @@ Rules:
   cannot be made are few; the rest is made. Then the run fails and names them, or leaves them out, as asked.
 - Where the first chunks all fail and none succeeds, it is not a matter of rows: the run stops at once.
 - How much is tried at a time is the sizer's business; that nothing is lost or doubled does not depend on it.
+- The time left is told from the rows that this run makes: what an earlier one left took no time of it.
 """
 
 import time
@@ -185,21 +186,19 @@ class _Run:
     lost: list[FailedChunk] = field(default_factory=list)
     given_up: set[Range] = field(default_factory=set)
     rate: RateEstimator = field(default_factory=RateEstimator)
+    timed_s: float | None = None
+    untimed: list[WorkedChunk] = field(default_factory=list)
 
     def go(self) -> Finished:
         """Work until nothing is left."""
         self.done_rows = self.resumed_rows
         self.fresh.extend(_Task(rows) for rows in self.parts.gaps(self.plan.rows))
-        told_at = time.monotonic()
         while self.fresh or self.again or self.at_work:
             self._hand_out()
-            made = 0
-            for outcome in self.workers.outcomes():
-                made += self._take(outcome)
-            now = time.monotonic()
-            self.rate.observe(made, now - told_at)
-            if made:
-                told_at = now
+            outcomes = self.workers.outcomes()
+            self._time([outcome for outcome in outcomes if isinstance(outcome, WorkedChunk)])
+            for outcome in outcomes:
+                self._take(outcome)
             if self._tightens and not self.at_work:
                 self._tighten()
         return self._finished()
@@ -249,11 +248,26 @@ class _Run:
         """Return whether as many failures, and never a success, say that it is not a matter of rows."""
         return not self.succeeded and not self.resumed_rows and failures >= _HOPELESS_AFTER
 
-    def _take(self, outcome: WorkedChunk | FailedChunk) -> int:
-        """Take note of what became of a chunk; return the rows that were made."""
+    def _time(self, made: Sequence[WorkedChunk]) -> None:
+        """Take note of how long chunks took: of as many as there are workers, since those end in bursts.
+
+        The first ones are told by their own time, for the workers had to be started before.
+        """
+        self.untimed += made
+        if len(self.untimed) < self.workers.workers:
+            return
+        now_s = time.monotonic()
+        rows = sum(chunk.part.stop - chunk.part.start for chunk in self.untimed)
+        own_s = sum(chunk.wall_s for chunk in self.untimed) / self.workers.workers
+        self.rate.observe(rows, own_s if self.timed_s is None else now_s - self.timed_s)
+        self.timed_s = now_s
+        self.untimed.clear()
+
+    def _take(self, outcome: WorkedChunk | FailedChunk) -> None:
+        """Take note of what became of a chunk."""
         if isinstance(outcome, FailedChunk):
             self._retry(self.at_work.pop((outcome.start, outcome.stop)), outcome)
-            return 0
+            return
         start, stop = outcome.part.rows
         del self.at_work[start, stop]
         self.succeeded += 1
@@ -262,7 +276,6 @@ class _Run:
         eta_s = self.rate.eta_s(left)
         self.listener.completed(outcome, self.done_rows, self.plan.rows, eta_s)
         _tell(self.listener, self.sizer.observe(stop - start, outcome.base_bytes, outcome.peak_bytes))
-        return stop - start
 
     def _retry(self, task: _Task, failure: FailedChunk) -> None:
         """Try a chunk again, cut it, or give its rows up."""

@@ -52,7 +52,6 @@ WORK_DIRECTORY: Final = ".work"
 _CGROUP_SHARE: Final = 0.9
 """Of the group's limit: page cache and what is not anonymous need room as well."""
 
-_LOG_EVERY_S: Final = 10.0
 _FORGOTTEN_AFTER_S: Final = 7 * 24 * 3600.0
 _CHARACTERS: Final = 4_000
 _DIGITS: Final = 16
@@ -116,7 +115,7 @@ def run_chunked(
     place = Path(settings.output_dir) / WORK_DIRECTORY / name.replace("/", "__")
     directory = place / plan.digest[:_DIGITS]
     _forget(place, directory)
-    listener = _Told(span, plan, _logger())
+    listener = _Told(span, plan, _logger(), settings.progress_log_every_s)
     finished = chunks.run(plan, directory, make, _options(settings), listener, inputs=list(watched.values()))
     listener.note(finished)
     return Chunked(finished, plan.digest, Parts(directory))
@@ -154,10 +153,11 @@ def _options(settings: Settings) -> chunks.ChunkOptions:
 class _Told:
     """Records what happens as events, says it in Dagster's log, and notes progress."""
 
-    def __init__(self, span: AssetSpan, plan: chunks.Plan, log: logging.Logger) -> None:
+    def __init__(self, span: AssetSpan, plan: chunks.Plan, log: logging.Logger, log_every_s: float) -> None:
         self._span: Final = span
         self._plan: Final = plan
         self._log: Final = log
+        self._log_every_s: Final = log_every_s
         self._said_at = time.monotonic()
         self._adaptations = 0
         self._peak_bytes = 0
@@ -202,7 +202,7 @@ class _Told:
         self._span.context(last_rows=[chunk.part.start, chunk.part.stop], done_rows=done_rows)
         self._span.progress(float(done_rows), float(total_rows), eta_s)
         now = time.monotonic()
-        if now - self._said_at >= _LOG_EVERY_S or done_rows == total_rows:
+        if now - self._said_at >= self._log_every_s or done_rows == total_rows:
             self._said_at = now
             left = "" if eta_s is None or done_rows == total_rows else f", about {format_seconds(eta_s)} left"
             share = done_rows / total_rows if total_rows else 1.0

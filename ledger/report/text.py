@@ -24,6 +24,36 @@ def width(text: str) -> int:
     )
 
 
+def fitted(text: str, cells: int) -> str:
+    """Return a printable text cut to so many terminal cells, with an ellipsis where something is left out."""
+    if width(text) <= cells:
+        return text
+    kept = ""
+    for character in text:
+        if width(kept + character) > cells - 1:
+            break
+        kept += character
+    return kept + "…" if cells > 0 else ""
+
+
+def wrapped(text: str, cells: int, most_lines: int) -> list[str]:
+    """Return a printable text on at most so many lines of so many terminal cells; what is too long is cut.
+
+    Args:
+        text: Without line breaks.
+        cells: Cells of a line, at least 1.
+        most_lines: At least 1.
+    """
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if width(longer) <= cells or len(lines) == most_lines or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [fitted(line, cells) for line in lines]
+
+
 def _shown(character: str) -> str:
     """Return the character, or its escape."""
     if unicodedata.category(character) in _HIDDEN:

@@ -58,7 +58,7 @@ class Settings(BaseModel):
         float, Field(ge=0.0, le=1.0, description="Confidence from which a link counts as certain.")
     ] = 0.90
     low_confidence_threshold: Annotated[
-        float, Field(ge=0.0, le=1.0, description="Confidence below which a link is refused.")
+        float, Field(ge=0.0, le=1.0, description="Similarity of names below which a link is refused.")
     ] = 0.75
     memory_threshold_mb: Annotated[
         int,
@@ -114,6 +114,9 @@ class Settings(BaseModel):
     progress_every_s: Annotated[
         float, Field(ge=0.0, le=3600.0, description="Least seconds between two progress events of an asset.")
     ] = 2.0
+    progress_log_every_s: Annotated[
+        float, Field(ge=0.0, le=3600.0, description="Least seconds between two lines of progress in Dagster's log.")
+    ] = 10.0
     ledger_seal_appends: Annotated[
         int, Field(ge=1, le=1_000_000, description="Appends of one process after which it seals the ledger.")
     ] = 500

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
         Severity,
         State,
     )
+    from ledger.stats.score_calibration import CalibrationMap, calibration_map, wilson_interval
     from ledger.stats.series import UnusableSeriesError
     from ledger.stats.trends import Trend, trend
 
 _HOMES: Final[dict[str, str]] = {
     "Assessment": "records",
+    "CalibrationMap": "score_calibration",
     "ChangePoint": "changes",
     "Comparison": "records",
     "EnvironmentShift": "records",
@@ -43,15 +45,18 @@ _HOMES: Final[dict[str, str]] = {
     "Trend": "trends",
     "UnusableSeriesError": "series",
     "assess": "judging",
+    "calibration_map": "score_calibration",
     "change_points": "changes",
     "change_points_of_family": "families",
     "history": "changes",
     "judge": "judging",
     "trend": "trends",
+    "wilson_interval": "score_calibration",
 }
 
 __all__ = [
     "Assessment",
+    "CalibrationMap",
     "ChangePoint",
     "Comparison",
     "EnvironmentShift",
@@ -65,11 +70,13 @@ __all__ = [
     "Trend",
     "UnusableSeriesError",
     "assess",
+    "calibration_map",
     "change_points",
     "change_points_of_family",
     "history",
     "judge",
     "trend",
+    "wilson_interval",
 ]
 
 

@@ -51,6 +51,10 @@ def test_figures_of_a_small_case_by_hand():
     assert report.identifier_type_rows == {"cusip": 1, "name": 2, "none": 1}
     assert report.method_rows == {"cusip": 1, "name_exact": 1, "name_similar": 1, "unmatched": 1}
     assert report.method_precision == {"cusip": 1.0, "name_similar": 0.0}
+    assert report.method_scored_rows == {"cusip": 1, "name_similar": 1}
+    assert report.method_confidence == pytest.approx({"cusip": 0.99, "name_similar": 0.80})
+    assert report.method_calibration_error == pytest.approx({"cusip": 0.01, "name_similar": 0.80})
+    assert report.max_method_calibration_error is None  # One link says nothing.
     assert report.unmatched_reason_rows == {"no similar name": 1}
     assert report.refused_identifiers == {"duns:placeholder": 1}
 
@@ -71,6 +75,17 @@ def test_a_ratio_over_nothing_is_absent_and_never_zero(tmp_path, rows, answers, 
     write_report(report, tmp_path / "report.json")
     written = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
     assert {name for name in RATIOS if written[name] is None} == absent
+
+
+def test_the_largest_gap_is_that_of_a_method_with_enough_links_and_precision_has_an_interval():
+    links = [row | {"row": number} for number, row in enumerate([ROWS[0]] * 30 + [ROWS[2]] * 29)]
+    report = score(matches(links), truth([(number, "a") for number in range(59)]))
+    assert report.max_method_calibration_error == pytest.approx(0.01)
+    assert report.method_calibration_error["name_similar"] == pytest.approx(0.80)
+    assert report.method_precision_low["cusip"] == pytest.approx(0.886, abs=0.001)
+    assert report.method_precision_high["cusip"] == pytest.approx(1.0)
+    assert report.method_precision_low["name_similar"] == pytest.approx(0.0, abs=1e-9)
+    assert report.method_precision_high["name_similar"] == pytest.approx(0.117, abs=0.001)
 
 
 def test_a_ratio_of_nothing_right_is_zero_and_never_absent():

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger.errors import ConflictError
-from ledger.events import END_KINDS, AssetLost, AssetStarted, Json, ProgressReported, RecordedEvent, StreamId
+from ledger.events import END_KINDS, AssetLost, AssetStarted, Event, Json, ProgressReported, RecordedEvent, StreamId
 from ledger.events.codec import from_table
 from ledger.measure import ProcessIdentity, liveness
 from ledger.service.project.clock import Clock, utc_now
@@ -89,9 +89,9 @@ def _lost(
         history = list(from_table(store.read(EventQuery(streams=(stream,)))))
         if any(entry.event.KIND in END_KINDS for entry in history):
             continue  # It ended, or somebody closed it, since the streams were listed.
-        reason = _why_lost(history, evidence, clock)
+        first = history[0]
+        reason = why_lost(first.event, history[-1].ts, evidence, clock=clock)
         if reason is not None:
-            first = history[0]
             yield LostAttempt(first.event.asset or "", first.event.run_id or "", first.ts, reason), history
 
 
@@ -106,9 +106,17 @@ def open_streams(store: LedgerStore, run_ids: tuple[str, ...] = ()) -> list[str]
     return sorted(still_open.to_pylist())
 
 
-def _why_lost(history: list[RecordedEvent], evidence: Evidence, clock: Clock) -> str | None:
-    """Return how it is known that an attempt is gone, ``None`` while it may be alive."""
-    started = history[0].event
+def why_lost(
+    started: Event, last_seen: datetime, evidence: Evidence = _NO_MORE, *, clock: Clock = utc_now
+) -> str | None:
+    """Return how it is known that an attempt is gone, ``None`` while it may be alive.
+
+    Args:
+        started: Its first event.
+        last_seen: Time of its last event.
+        evidence: Where else to look.
+        clock: Gives the time now.
+    """
     if not isinstance(started, AssetStarted):
         return None
     life = _life(started)
@@ -117,7 +125,7 @@ def _why_lost(history: list[RecordedEvent], evidence: Evidence, clock: Clock) ->
     over = _over(started, evidence)
     if over is not None:
         return f"Dagster says the {over}, and process {started.pid} did not say how it ended"
-    silent_s = (clock() - history[-1].ts).total_seconds()
+    silent_s = (clock() - last_seen).total_seconds()
     if life == "unknown" and silent_s > evidence.stale_after_s:
         return f"process {started.pid} on {started.host} has been silent for {silent_s:.0f} s"
     return None

@@ -64,7 +64,7 @@ def test_progress_and_the_time_left_are_told_with_each_chunk(tmp_path, notes):
     run(plan(35), tmp_path / "work", Maker(notes), options(), heard)
     assert [(done, total) for done, total, _ in heard.progress] == [(10, 35), (20, 35), (30, 35), (35, 35)]
     assert heard.progress[-1][2] == 0.0
-    assert all(eta is None or eta >= 0.0 for _, _, eta in heard.progress)
+    assert all(eta is not None and eta >= 0.0 for _, _, eta in heard.progress)
 
 
 def test_a_second_run_makes_nothing_again_and_another_chunk_size_only_what_is_left(tmp_path, notes):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ledger.events import AlertRaised, CheckEvaluated, MetricMeasured, ProgressReported
 from ledger.events.schema import SCHEMA
-from ledger.projections import alerts, attempts, blocked, checks, progress, runs, samples
+from ledger.projections import alerts, attempts, blocked, checks, live, progress, runs, samples
 from ledger.projections.fold import last_values, of_kind
 from ledger.store.memory import MemoryStore
 from tests.recorded import ENDS, attempt, closed, opened
@@ -24,6 +24,7 @@ FOLDS = [
     alerts.alerts,
     blocked.blocked,
     progress.progress,
+    live.live,
 ]
 
 

@@ -19,7 +19,7 @@ from ledger.events import (
     StreamId,
     run_stream,
 )
-from ledger.projections import alerts, attempts, blocked, checks, gates, progress, runs, samples
+from ledger.projections import alerts, attempts, blocked, checks, gates, live, progress, runs, samples
 from ledger.store.memory import MemoryStore
 from tests.recorded import ENDS, at, attempt, opened, said
 
@@ -33,6 +33,7 @@ FOLDS = {
     "alerts": alerts.alerts,
     "blocked": blocked.blocked,
     "progress": progress.progress,
+    "live": live.live,
 }
 WORDS = st.sampled_from(["a", "b", "c"])
 NUMBERS = st.floats(-1e6, 1e6)
