@@ -60,6 +60,7 @@ class Ours:
         matcher = Matcher(str(awards), str(registry), spec)
         if self.keep:
             matcher = matcher.kept_in(out.parent / self.keep, Resources(limit))
+        matcher = matcher.calibrated(Resources(limit))
         rows = StoredTable(awards).num_rows
         inputs = {name: WatchedFile.read(path) for name, path in (("awards", awards), ("registry", registry))}
         digests = {name: file.sha256 for name, file in inputs.items()}
