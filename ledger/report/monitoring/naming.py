@@ -9,6 +9,7 @@ Rules:
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ledger.report.text import printable
@@ -141,8 +142,12 @@ OF_METRIC: Final[Mapping[str, Family]] = {
 """Metric of the ledger to the family that its values are in; ratios of quality are all in ``QUALITY``."""
 
 
+@lru_cache(maxsize=4096)
 def label(name: str | None) -> str:
-    """Return a name as the value of a label: printable, bounded, and never the same for two names."""
+    """Return a name as the value of a label: printable, bounded, and never the same for two names.
+
+    The same few names are asked for at every scrape, so they are remembered.
+    """
     if name is None:
         return UNKNOWN
     shown = printable(name.replace("\\", "\\\\"))

@@ -33,13 +33,15 @@ def scraping(shelf: Shelf, results: Results, effort: Effort, events: int) -> Non
     collector = Collector(store, Judged(Path(), RegressionSettings(), BUILT_IN))
     first_s = wall_s(collector.collect)
     appends = batches(history.made(history.runs_for(events) + 1_000, 1 + effort.rounds // 2))
+    written: list[Path] = []
     with _answering(MetricsServer(("127.0.0.1", 0), collector, None)) as url:
         page = _asked(url)
         with _answering(_fixed(page)) as bare:
 
             def with_an_append() -> float:
                 batch = next(appends)
-                Path(store.medium.where(loose.file_name(batch.stream, batch.number))).write_bytes(loose.encode(batch))
+                written.append(Path(store.medium.where(loose.file_name(batch.stream, batch.number))))
+                written[-1].write_bytes(loose.encode(batch))
                 return _MS * wall_s(lambda: _asked(url))
 
             contenders = {
@@ -50,6 +52,8 @@ def scraping(shelf: Shelf, results: Results, effort: Effort, events: int) -> Non
             for ask in contenders.values():
                 ask()
             found = in_turns(contenders, effort.rounds)
+    for path in written:  # A ledger that is kept for next time is to be without them, or they would be no news then.
+        path.unlink()
     case = f"{events:,} events and {effort.tail:,} loose files"
     results.add("scraping", case, "ms", found)
     results.add("scraping", case, "ms", {"the first look": [_MS * first_s]}, "reads what of the ledger is monitored")
