@@ -11,7 +11,7 @@ ifneq ($(ROOMY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(ROOMY)
 endif
 
-.PHONY: run test test-slow test-exhaustive check format dev bench-store bench-stats bench-eta bench-enrich bench-tuning scenarios demonstrate durability lock clean
+.PHONY: run test test-slow test-exhaustive check format dev bench-store bench-stats bench-eta bench-chunks bench-enrich bench-tuning scenarios demonstrate durability lock clean
 
 run: $(STAMP)
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
@@ -71,6 +71,10 @@ bench-tuning: $(STAMP)
 scenarios: $(STAMP)
 	$(BIN)/python -m tests.scenarios $(ARGS)
 
+# The executors of chunks beside each other, and the table of docs/chunks.md; five minutes of a quiet machine.
+bench-chunks: $(STAMP)
+	$(BIN)/python -m tests.benchmarks.chunks --write $(ARGS)
+
 # The gate on the benchmark suite: unchanged, with faults, beside busy processors; half an hour of a quiet machine.
 demonstrate: $(STAMP)
 	place=$$(mktemp -d) && $(BIN)/python -m tests.demonstrations.regressions $$place && \
@@ -81,7 +85,7 @@ durability: $(STAMP)
 	$(BIN)/python -m tests.durability --write docs/durability.md $(ARGS)
 
 lock:
-	$(BIN)/uv pip compile pyproject.toml --extra webserver --extra object-stores --group dev --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --extra webserver --extra object-stores --extra dask --group dev --python-version 3.11 \
 	  --universal --generate-hashes --no-strip-extras --no-emit-index-url --no-annotate --no-header \
 	  --upgrade -q -o .ci/requirements.lock
 

@@ -157,10 +157,12 @@ def _limit(connection: duckdb.DuckDBPyConnection, resources: Resources, spill: s
     """Tell DuckDB what it may take, and where it spills."""
     quoted = spill.replace("'", "''")
     connection.execute(f"SET temp_directory = '{quoted}'")
+    connection.execute("SET enable_progress_bar = false")  # It would draw into logs; progress is told by chunks.
+    threads = 1 if resources.is_tight else resources.threads
+    if threads is not None:
+        connection.execute(f"SET threads = {threads}")
     if resources.memory_limit_bytes is None:
         return
     share = _TIGHT_SHARE if resources.is_tight else _SHARE
     allowed = max(int(resources.memory_limit_bytes * share), _LEAST_BYTES)
     connection.execute(f"SET memory_limit = '{allowed // MIB}MiB'")
-    if resources.is_tight:
-        connection.execute("SET threads = 1")

@@ -22,6 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ledger import stats
+from ledger.chunks import PLACE_SETTING
+from ledger.store.files import explained
 
 _BINS: Final = 10
 _LEAST_SCORED: Final = 30
@@ -190,13 +192,14 @@ class Tally:
 
 def write_report(report: QualityReport, path: Path) -> None:
     """Write the report as JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(json.dumps(asdict(report), indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with explained("write", path, PLACE_SETTING):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.write_text(json.dumps(asdict(report), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _of_rows(truth: pa.Table, rows: pa.ChunkedArray) -> pa.Table:

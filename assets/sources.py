@@ -1,6 +1,5 @@
 """Where sources come from: the companies of the snapshot by default, any other table by configuration."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Final
@@ -12,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from assets.matching.spec import KINDS, SOURCE_SCHEMA_ROW, Identifier
 from assets.stored import StoredTable
-from ledger.chunks import ROWS_PER_GROUP, ParquetWriting, regrouped
+from ledger.chunks import PLACE_SETTING, ROWS_PER_GROUP, ParquetWriting, WatchedFile, regrouped
 from ledger.errors import ConfigurationError
-from ledger.store.files import make_directory
+from ledger.store.files import explained, make_directory
 
 DATA: Final = Path(__file__).parent / "data"
 _SPELLABLE: Final = (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer, pa.types.is_null)
@@ -227,20 +226,21 @@ def _check_rows(stored: StoredTable, place: str) -> None:
 
 def _converted(path: Path, work: Path) -> Path:
     """Return a CSV file as Parquet, converted block by block."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    target = work / f"{digest[:32]}.parquet"
+    watched = WatchedFile.read(path)
+    target = work / f"{watched.sha256[:32]}.parquet"
     if target.is_file():
         return target
     make_directory(work)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with _opened_csv(path) as reader:
-            tables = regrouped(pa.Table.from_batches([batch]) for batch in reader)
-            ParquetWriting(reader.schema, tables)(temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with explained("write", target, PLACE_SETTING):
+        try:
+            with _opened_csv(path) as reader:
+                tables = regrouped(pa.Table.from_batches([batch]) for batch in reader)
+                ParquetWriting(reader.schema, tables)(temporary)
+            watched.check()
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
     return target
 
 

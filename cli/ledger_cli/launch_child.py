@@ -32,7 +32,8 @@ def main(specification: str, answer: str) -> int:
         found, code = {"error": "interrupted", "run_id": None, "failures": []}, exit_codes.INTERRUPTED
     else:
         found = {"error": None, "run_id": result.run_id, "failures": list(result.failures)}
-        code = exit_codes.DONE if result.success else exit_codes.FAILED
+        failed = exit_codes.IO if result.is_medium else exit_codes.FAILED
+        code = exit_codes.DONE if result.success else failed
     Path(answer).write_text(json.dumps(found), encoding="utf-8")
     return code
 

@@ -6,13 +6,19 @@ Rules:
   when work is resumed: a part whose content does not fit is left out, told, and made again.
 - An intent is written before a chunk and removed after it. The intent of a process that is gone says at which chunk it
   died.
+- Several runs of one plan may be at work at once. Each holds a shared lock (flock(2)) in the directory, which the
+  kernel takes back from whoever is killed; the last one removes it. Where a file system has no locks, the first does.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
+import os
 import re
 import shutil
+import uuid
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +32,10 @@ from ledger.measure import ProcessIdentity, current_process, liveness
 from ledger.store.files import explained, make_directory, put_if_absent, sweep
 
 PLAN_FILE: Final = "plan.json"
+PLACE_SETTING: Final = "output_dir"
+"""What moves begun work and published files to another place, for messages."""
+
+_LOCK_FILE: Final = "in_use"
 _NAME: Final = re.compile(r"([0-9]{15})-([0-9]{15})-([0-9a-f]{64})\.arrow")
 _OPTIONS: Final = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 
@@ -66,9 +76,10 @@ class Parts:
         self.directory: Final = directory
         self._parts: Final = directory / "parts"
         self._intents: Final = directory / "intents"
+        self._let_go: weakref.finalize[..., Parts] | None = None
 
     def begin(self, plan: Plan) -> None:
-        """Make the directory the plan's, or go on with what it holds.
+        """Make the directory the plan's, or go on with what it holds; it stays until this is released or gone.
 
         Raises:
             PlanChangedError: It belongs to another plan.
@@ -76,8 +87,9 @@ class Parts:
         """
         document = plan.document().encode()
         file = self.directory / PLAN_FILE
-        with explained("write", file):
-            for directory in (self.directory, self._parts, self._intents):
+        with explained("write", file, PLACE_SETTING):
+            self._hold()
+            for directory in (self._parts, self._intents):
                 make_directory(directory)
             sweep(self._parts)
             if put_if_absent(file, document):
@@ -102,7 +114,7 @@ class Parts:
         data = sink.getvalue()
         part = Part(start, stop, hashlib.sha256(data).hexdigest())
         path = self._parts / part.file_name
-        with explained("write", path):
+        with explained("write", path, PLACE_SETTING):
             put_if_absent(path, memoryview(data))
         return part
 
@@ -144,7 +156,7 @@ class Parts:
         """Leave a note of the rows that are worked at; it stays only where the process dies inside."""
         me = current_process()
         path = self._intents / f"{me.host}-{me.pid}-{me.pid_started_ticks}.json".replace("/", "_")
-        with explained("write", path):
+        with explained("write", path, PLACE_SETTING):
             path.write_text(json.dumps({"start": start, "stop": stop, "process": asdict(me)}), encoding="utf-8")
         try:
             yield
@@ -169,9 +181,44 @@ class Parts:
                 found.append(death)
         return tuple(found)
 
-    def remove(self) -> None:
-        """Remove everything, once the result is published."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+    def release(self) -> None:
+        """Let others remove the directory."""
+        if self._let_go is not None:
+            self._let_go()
+
+    def remove(self) -> bool:
+        """Remove everything, once the result is published, unless another run is at work there; return whether."""
+        self.release()
+        gone = self.directory.with_name(f".gone-{uuid.uuid4().hex}")
+        try:
+            descriptor = os.open(self.directory / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            try:
+                if not _locked(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                    return False
+                # It loses its name first: whoever begins the same plan meanwhile must not find half of it.
+                self.directory.rename(gone)
+            finally:
+                os.close(descriptor)
+        except OSError:
+            return False
+        shutil.rmtree(gone, ignore_errors=True)
+        return True
+
+    def _hold(self) -> None:
+        """Make the directory where there is none, and keep others from removing it."""
+        self.release()
+        lock = self.directory / _LOCK_FILE
+        while True:
+            make_directory(self.directory)
+            try:
+                descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            except FileNotFoundError:  # Removed by another run, just now.
+                continue
+            _locked(descriptor, fcntl.LOCK_SH)
+            if _is_still(lock, descriptor):
+                self._let_go = weakref.finalize(self, os.close, descriptor)
+                return
+            os.close(descriptor)
 
     def _is_sound(self, part: Part) -> bool:
         try:
@@ -188,8 +235,8 @@ def _differing(found: bytes, wanted: bytes) -> str:
     except ValueError:
         return "its plan cannot be read"
     told = []
-    for name in ("name", "rows", "inputs", "parameters"):
-        old, new = before.get(name), after[name]
+    for name in ("name", "partition", "rows", "inputs", "parameters"):
+        old, new = before.get(name), after.get(name)
         if old == new:
             continue
         if isinstance(old, dict) and isinstance(new, dict):
@@ -197,3 +244,22 @@ def _differing(found: bytes, wanted: bytes) -> str:
         else:
             told.append(f"{name}: {old} then, {new} now")
     return "; ".join(told) or "its format"
+
+
+def _locked(descriptor: int, operation: int) -> bool:
+    """Lock an open file; return whether it is, or would be if its file system had locks."""
+    try:
+        fcntl.flock(descriptor, operation)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Return whether a path names the file that is open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -3,6 +3,7 @@
 Rules:
 - A plan holds what decides the result: the number of rows, a digest of each input, the parameters. Chunk size, workers
   and limits do not, and may change at any resume.
+- A partition is work of its own: the plans of two partitions differ even where they read the same rows.
 - Inputs are told by SHA-256 of their content, not by their time: a copy is the same input, an altered file is not.
 """
 
@@ -36,12 +37,14 @@ class Plan:
         rows: Rows of the input, >= 0.
         inputs: Name to SHA-256 (hex) of each input.
         parameters: Whatever else decides the result, JSON values.
+        partition: Partition that is made, ``first...last`` of a range, ``None`` without partitions.
     """
 
     name: str
     rows: int
     inputs: Mapping[str, str]
     parameters: Mapping[str, Json]
+    partition: str | None = None
 
     def document(self) -> str:
         """Return the plan as canonical JSON (RFC 8785) with a final newline."""
@@ -52,6 +55,8 @@ class Plan:
             "inputs": dict(self.inputs),
             "parameters": dict(self.parameters),
         }
+        if self.partition is not None:
+            told["partition"] = self.partition
         return canonical_json(told) + "\n"
 
     @property

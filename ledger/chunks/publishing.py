@@ -23,6 +23,7 @@ from typing import Final, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ledger.chunks.parts import PLACE_SETTING
 from ledger.store.files import explained, make_directory, sync_directory
 
 CURRENT: Final = "current"
@@ -58,7 +59,7 @@ def publish(files: Mapping[str, Fill], target: Path, *, keep: int = 3) -> Publis
     Raises:
         StoreError: The medium refused; what was published before is untouched.
     """
-    with explained("publish into", target):
+    with explained("publish into", target, PLACE_SETTING):
         make_directory(target / _VERSIONS)
         draft = target / _VERSIONS / f".draft-{uuid.uuid4().hex}"
         draft.mkdir()

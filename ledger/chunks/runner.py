@@ -14,22 +14,22 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 from ledger.chunks.estimate import RateEstimator
-from ledger.chunks.executors import Executor, InProcess, Processes
+from ledger.chunks.executors import Executor
+from ledger.chunks.options import ChunkOptions
 from ledger.chunks.parts import Death, Part, Parts
 from ledger.chunks.plan import Plan, WatchedFile
 from ledger.chunks.sizing import Adaptation, Sizer
 from ledger.chunks.tiling import Range, halves, is_tiling
-from ledger.chunks.work import FailedChunk, Maker, Resources, WorkedChunk
+from ledger.chunks.work import FailedChunk, Maker, WorkedChunk
+from ledger.chunks.workers import open_executor
 from ledger.errors import LedgerError
-
-OnFailure = Literal["fail", "quarantine"]
+from ledger.measure.deadline import time_limit_lifted
 
 _HOPELESS_AFTER: Final = 3
 _PINNED_SHARE: Final = 64
-_TIGHT_SHARE: Final = 0.5
 _NAMED: Final = 5
 _NOTHING: Final = "nothing could be made"
 _SOME: Final = "{} of {} rows could not be made"
@@ -42,31 +42,6 @@ class ChunksFailedError(LedgerError):
         """Say which rows, and keep what was raised at each."""
         super().__init__(message)
         self.failed: Final = tuple(failed)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkOptions:
-    """How a plan is run; nothing of it decides the result.
-
-    Attributes:
-        chunk_size: Most rows of a chunk.
-        workers: Processes; 1 works in this process.
-        memory_limit_bytes: Anonymous memory of all workers together, ``None`` without a limit.
-        timeout_s: Seconds a chunk may take.
-        retries: How often a chunk that failed is tried again.
-        backoff_s: Seconds before it is tried again, doubled each time.
-        on_failure: ``fail``, or ``quarantine``: leave out the rows that cannot be made.
-        smallest_rows: Fewest rows of a chunk under memory pressure.
-    """
-
-    chunk_size: int
-    workers: int = 1
-    memory_limit_bytes: int | None = None
-    timeout_s: float = 300.0
-    retries: int = 2
-    backoff_s: float = 0.5
-    on_failure: OnFailure = "fail"
-    smallest_rows: int = 100
 
 
 class ChunkListener(Protocol):
@@ -94,12 +69,14 @@ class Finished:
         quarantined: Rows that are left out, with what was raised at them.
         resumed_rows: Rows whose parts were there before.
         attempts: Chunks that were worked at, failed ones included.
+        parts: Where they are; no other run removes them while this is kept.
     """
 
     chain: tuple[Part, ...]
     quarantined: tuple[FailedChunk, ...]
     resumed_rows: int
     attempts: int
+    parts: Parts
 
     @property
     def quarantined_rows(self) -> int:
@@ -126,7 +103,6 @@ def run(
     listener: ChunkListener,
     *,
     inputs: Sequence[WatchedFile] = (),
-    executor: Callable[[Parts, Resources], Executor] | None = None,
 ) -> Finished:
     """Make everything the plan asks for that is not there yet.
 
@@ -137,7 +113,6 @@ def run(
         options: How.
         listener: Who is told.
         inputs: Files that must not change meanwhile.
-        executor: Makes another executor than those of ``options.workers``.
 
     Raises:
         PlanChangedError: The directory holds the work of another plan.
@@ -147,18 +122,32 @@ def run(
     """
     parts = Parts(directory)
     parts.begin(plan)
+    try:
+        return _made(plan, parts, make, options, listener, inputs)
+    except BaseException:
+        parts.release()  # Whoever keeps the exception keeps what it passed through.
+        raise
+
+
+def _made(
+    plan: Plan,
+    parts: Parts,
+    make: Maker,
+    options: ChunkOptions,
+    listener: ChunkListener,
+    inputs: Sequence[WatchedFile],
+) -> Finished:
+    """Make what is not there yet."""
     damaged, deaths = parts.drop_damaged(), parts.deaths()
     chain = parts.chain(plan.rows)
     listener.resumed(chain, damaged, deaths)
-    per_worker = _share(options.memory_limit_bytes, options.workers)
-    sizer = Sizer(options.chunk_size, per_worker, smallest_rows=options.smallest_rows)
-    for death in deaths:
-        _tell(listener, sizer.died_at(death.stop - death.start))
     if not parts.gaps(plan.rows):
-        return Finished(chain, (), plan.rows, 0)
-    resources = Resources(per_worker)
-    workers = executor(parts, resources) if executor else _executor(parts, make, resources, inputs, options)
+        return Finished(chain, (), plan.rows, 0, parts)
+    workers = open_executor(parts, make, inputs, options)
     try:
+        sizer = Sizer(options.chunk_size, workers.resources.memory_limit_bytes, smallest_rows=options.smallest_rows)
+        for death in deaths:
+            _tell(listener, sizer.died_at(death.stop - death.start))
         return _Run(plan, parts, options, listener, sizer, workers, _rows(chain)).go()
     finally:
         workers.close()
@@ -217,7 +206,8 @@ class _Run:
             if task is None:
                 if self.at_work:
                     return
-                time.sleep(max(min(one.not_before for one in self.again) - time.monotonic(), 0.0))
+                with time_limit_lifted():
+                    time.sleep(max(min(one.not_before for one in self.again) - time.monotonic(), 0.0))
                 continue
             self.attempts += 1
             self.at_work[task.rows] = task
@@ -306,8 +296,7 @@ class _Run:
     def _tighten(self) -> None:
         """Switch the strategy: the engine of each worker limits itself from the next chunk on."""
         self.are_tight = True
-        limit = _share(self.options.memory_limit_bytes, self.options.workers)
-        self.workers.renew(Resources(None if limit is None else int(limit * _TIGHT_SHARE), is_tight=True))
+        self.workers.renew(self.workers.resources.tightened())
 
     def _finished(self) -> Finished:
         chain, gaps = self.parts.chain(self.plan.rows), self.parts.gaps(self.plan.rows)
@@ -319,7 +308,7 @@ class _Run:
         if not is_tiling([part.rows for part in chain], self.plan.rows, missing):
             message = f"the parts in {self.parts.directory} are not all rows; remove the directory and run again"
             raise LedgerError(message)
-        return Finished(chain, tuple(lost), self.resumed_rows, self.attempts)
+        return Finished(chain, tuple(lost), self.resumed_rows, self.attempts, self.parts)
 
 
 def _error(what: str, failed: Sequence[FailedChunk]) -> ChunksFailedError:
@@ -334,20 +323,8 @@ def _error(what: str, failed: Sequence[FailedChunk]) -> ChunksFailedError:
     return error
 
 
-def _executor(
-    parts: Parts, make: Maker, resources: Resources, inputs: Sequence[WatchedFile], options: ChunkOptions
-) -> Executor:
-    if options.workers == 1:
-        return InProcess(parts, make, resources, inputs, options.timeout_s)
-    return Processes(parts, make, resources, inputs, options.timeout_s, options.workers)
-
-
 def _overlaps(failure: FailedChunk, ranges: Sequence[Range]) -> bool:
     return any(start < failure.stop and stop > failure.start for start, stop in ranges)
-
-
-def _share(limit_bytes: int | None, workers: int) -> int | None:
-    return None if limit_bytes is None else limit_bytes // workers
 
 
 def _rows(chain: Sequence[Part]) -> int:

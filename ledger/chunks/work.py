@@ -9,7 +9,7 @@ Rules:
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ ChunkFunction: TypeAlias = Callable[[int, int], pa.Table]
 
 FailureKind = Literal["error", "timeout", "died"]
 
+_TIGHT_SHARE: Final = 0.5
 _TRACEBACK_CHARACTERS: Final = 4_000
 
 
@@ -33,11 +34,18 @@ class Resources:
 
     Attributes:
         memory_limit_bytes: Anonymous memory of the worker, ``None`` without a limit.
+        threads: Threads of the worker's engine, ``None`` where it may use all cores.
         is_tight: Whether the function should make its engine limit itself and spill: fewer rows did not help.
     """
 
     memory_limit_bytes: int | None = None
+    threads: int | None = None
     is_tight: bool = False
+
+    def tightened(self) -> "Resources":
+        """Return what a worker may take where its engine is to limit itself: half of the memory."""
+        limit = None if self.memory_limit_bytes is None else int(self.memory_limit_bytes * _TIGHT_SHARE)
+        return replace(self, memory_limit_bytes=limit, is_tight=True)
 
 
 Maker: TypeAlias = Callable[[Resources], AbstractContextManager[ChunkFunction]]

@@ -6,27 +6,31 @@ Rules:
 """
 
 import logging
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
 from ledger.dagster.step import Step
 from ledger.events import AlertRaised, CheckEvaluated
+from ledger.measure.deadline import AssetTimeoutError
 from ledger.metrics import MetricRegistry
 from ledger.service.alerts.alerting import alert_id, breach_alert, limit_alerts
 from ledger.service.recording.span import AssetSpan, Place
 from ledger.settings import SEVERITIES, MetricLimit, Settings, Severity
 
+if TYPE_CHECKING:
+    from ledger.chunks import FailedChunk
+
 _LEVELS: Final = {"warning": logging.WARNING, "error": logging.ERROR, "critical": logging.CRITICAL}
 _WHEN_FAILED: Final = frozenset({"duration_s", "peak_rss_bytes", "peak_increase_bytes"})
 """Metrics that mean something although the asset did not get to its end."""
 
+_NAMED: Final = 5
 
-def raise_alerts(
-    span: AssetSpan, settings: Settings, registry: MetricRegistry, *, failed: bool = False
-) -> list[AlertRaised]:
-    """Note the alerts that follow from what a span noted, and return them.
+
+def raise_alerts(span: AssetSpan, settings: Settings, registry: MetricRegistry, *, failed: bool = False) -> None:
+    """Note the alerts that follow from what a span noted.
 
     Args:
         span: The stopped span.
@@ -39,23 +43,56 @@ def raise_alerts(
         values = span.noted(asset)
         judged = {name: value for name, value in values.items() if not failed or name in _WHEN_FAILED}
         found += limit_alerts(span.place(asset), judged, settings, registry)
-    return [alert for alert in found if span.alert(alert)]
+    for alert in found:
+        span.alert(alert)
 
 
-def timeout_alert(span: AssetSpan, settings: Settings) -> AlertRaised | None:
-    """Note and return the alert of an asset that was stopped by the time limit; ``None`` where it is known already."""
-    place, asset = span.place(span.header.subject), span.header.subject
-    alert = AlertRaised(
-        **place,
-        alert_id=alert_id(place["run_id"], asset, place["partition"], "timeout_seconds"),
-        severity="critical",
-        metric="duration_s",
-        value=span.noted(asset).get("duration_s", settings.timeout_seconds),
-        threshold=settings.timeout_seconds,
-        unit="s",
-        message=f"{asset} was stopped: it ran for longer than timeout_seconds ({settings.timeout_seconds:g} s)",
+def timeout_alert(span: AssetSpan, settings: Settings, error: BaseException) -> None:
+    """Note the alert of an asset, or of chunks of it, that the time limit ended; nothing where something else did.
+
+    Args:
+        span: The stopped span.
+        settings: The limit.
+        error: What the asset raised.
+    """
+    from ledger.chunks import ChunksFailedError
+
+    causes = list(_causes(error))
+    late_chunks_alert(
+        span, settings, [one for cause in causes if isinstance(cause, ChunksFailedError) for one in cause.failed]
     )
-    return alert if span.alert(alert) else None
+    if any(isinstance(cause, AssetTimeoutError) for cause in causes):
+        asset = span.header.subject
+        took_s = span.noted(asset).get("duration_s", settings.timeout_seconds)
+        _note_timeout(span, settings, took_s, f"{asset} was stopped: it")
+
+
+def late_chunks_alert(span: AssetSpan, settings: Settings, failed: "Iterable[FailedChunk]") -> None:
+    """Note the alert of rows that could not be made within the time limit; nothing where there are none."""
+    late = sorted((one.start, one.stop) for one in failed if one.kind == "timeout")
+    if late:
+        rows = ", ".join(f"{start} to {stop - 1}" for start, stop in late[:_NAMED])
+        more = f" and {len(late) - _NAMED} more ranges" if len(late) > _NAMED else ""
+        # Of a chunk no more is known than that it took as long as it may.
+        what = f"rows {rows}{more} of {span.header.subject} were stopped: they"
+        _note_timeout(span, settings, settings.timeout_seconds, what)
+
+
+def _note_timeout(span: AssetSpan, settings: Settings, took_s: float, what: str) -> None:
+    """Note that something ran for too long; of one span this is told once."""
+    place, asset = span.place(span.header.subject), span.header.subject
+    span.alert(
+        AlertRaised(
+            **place,
+            alert_id=alert_id(place["run_id"], asset, place["partition"], "timeout_seconds"),
+            severity="critical",
+            metric="duration_s",
+            value=took_s,
+            threshold=settings.timeout_seconds,
+            unit="s",
+            message=f"{what} ran for longer than timeout_seconds ({settings.timeout_seconds:g} s)",
+        )
+    )
 
 
 def tell(step: Step, alerts: Iterable[AlertRaised]) -> None:
@@ -68,6 +105,16 @@ def tell(step: Step, alerts: Iterable[AlertRaised]) -> None:
                 key, description=alert.message, metadata=_metadata(alert), partition=step.partition
             )
             step.context.log_event(observation)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception, and what it was raised from."""
+    found: BaseException | None = error
+    seen: set[int] = set()
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__
 
 
 def _metadata(alert: AlertRaised) -> dict[str, str | float]:

@@ -12,12 +12,12 @@ Rules:
 - Begun work lies below ``<output_dir>/.work``, by the digest of its plan: the next attempt, or the next run, goes on
   with it wherever rows, inputs and parameters are the same, and begins anew where they are not.
 - The memory that all workers may take is ``memory_threshold_mb``, or what the control group leaves where that is less.
-- Work that nobody went on with for a week is removed.
+- A partition is work of its own, even where it reads the same rows with the same parameters.
+- Work that nobody went on with for a week is removed, unless somebody is at it.
 """
 
 import contextlib
 import logging
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,10 +40,12 @@ from ledger.chunks import (
     Resources,
     WorkedChunk,
 )
+from ledger.dagster.alerts import late_chunks_alert
 from ledger.dagster.span import current_settings, current_span
 from ledger.dagster.step import current_step
 from ledger.events import ChunkCompleted, ChunkFailed, ChunksAdapted, ChunksResumed, Json
 from ledger.measure.cgroup import memory_limit_bytes
+from ledger.names import file_name
 from ledger.service.recording.span import AssetSpan
 from ledger.settings import Settings
 from ledger.units import MIB, format_bytes, format_seconds
@@ -66,24 +68,22 @@ class Chunked:
     Attributes:
         finished: The parts, and what is left out.
         plan_digest: Digest of the plan (hex).
-        parts: Where the parts are.
     """
 
     finished: Finished
     plan_digest: str
-    parts: Parts
 
     def tables(self, rows_per_table: int = ROWS_PER_GROUP) -> Iterator[pa.Table]:
         """Yield the result in order, in tables of the same length but for the last."""
-        return chunks.regrouped(self.parts.tables(self.finished.chain), rows_per_table)
+        return chunks.regrouped(self.finished.parts.tables(self.finished.chain), rows_per_table)
 
     def parquet(self, schema: pa.Schema) -> ParquetWriting:
         """Return what writes the result as one Parquet file, the same bytes whatever the chunks were."""
         return ParquetWriting(schema, self.tables())
 
     def remove(self) -> None:
-        """Remove the parts, once the result is where it should be."""
-        self.parts.remove()
+        """Remove the parts, once the result is where it should be; another run of the same plan keeps them."""
+        self.finished.parts.remove()
 
 
 def run_chunked(
@@ -108,17 +108,20 @@ def run_chunked(
         ChunksFailedError: Some rows could not be made.
         StoreError: The medium refused.
     """
-    settings, span = current_settings(), current_span()
+    settings, span, step = current_settings(), current_span(), current_step()
     watched = {key: chunks.WatchedFile.read(path) for key, path in sorted(inputs.items())}
     digests = {key: file.sha256 for key, file in watched.items()}
-    plan = chunks.Plan(name=name, rows=rows, inputs=digests, parameters=parameters)
-    place = Path(settings.output_dir) / WORK_DIRECTORY / name.replace("/", "__")
+    partition = None if step is None else step.partition
+    plan = chunks.Plan(name=name, rows=rows, inputs=digests, parameters=parameters, partition=partition)
+    place = Path(settings.output_dir) / WORK_DIRECTORY / file_name(name.replace("/", "__"))
     directory = place / plan.digest[:_DIGITS]
     _forget(place, directory)
-    listener = _Told(span, plan, _logger(), settings.progress_log_every_s)
+    log = _log if step is None else step.context.log
+    listener = _Told(span, plan, log, settings.progress_log_every_s)
     finished = chunks.run(plan, directory, make, _options(settings), listener, inputs=list(watched.values()))
     listener.note(finished)
-    return Chunked(finished, plan.digest, Parts(directory))
+    late_chunks_alert(span, settings, finished.quarantined)
+    return Chunked(finished, plan.digest)
 
 
 def allowed() -> Resources:
@@ -141,7 +144,9 @@ def memory_allowed_bytes(settings: Settings, group_bytes: int | None = None) -> 
 def _options(settings: Settings) -> chunks.ChunkOptions:
     return chunks.ChunkOptions(
         chunk_size=settings.chunk_size,
+        executor=settings.chunk_executor,
         workers=settings.chunk_workers,
+        dask_scheduler=settings.dask_scheduler or None,
         memory_limit_bytes=memory_allowed_bytes(settings),
         timeout_s=settings.timeout_seconds,
         retries=settings.chunk_retries,
@@ -270,16 +275,10 @@ class _Told:
             self._span.measure("peak_anonymous_bytes", float(self._peak_bytes))
 
 
-def _logger() -> logging.Logger:
-    """Return Dagster's log of the running step, so that the lines are in its UI."""
-    step = current_step()
-    return step.context.log if step is not None else _log
-
-
 def _forget(place: Path, own: Path) -> None:
     """Remove begun work of other plans that is old."""
     oldest = time.time() - _FORGOTTEN_AFTER_S
     with contextlib.suppress(OSError):
         for directory in place.iterdir():
             if directory != own and directory.stat().st_mtime < oldest:
-                shutil.rmtree(directory, ignore_errors=True)
+                Parts(directory).remove()

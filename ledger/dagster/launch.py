@@ -26,6 +26,9 @@ EXECUTORS: Final = ("in_process", "multiprocess")
 PARTITION_TAG: Final = "dagster/partition"
 
 _INTERRUPTIONS: Final = frozenset({"DagsterExecutionInterruptedError", "KeyboardInterrupt"})
+_OF_MEDIUM: Final = frozenset({"SchedulerUnreachableError", "StoreError", "VanishedError"})
+"""Dagster keeps of an exception only what its class is called."""
+
 _CANNOT_RUN: Final = (
     dg.DagsterInvalidConfigError,
     dg.DagsterInvalidDefinitionError,
@@ -61,11 +64,19 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class LaunchResult:
-    """How a run ended: its id, whether it succeeded, and one sentence per failed step."""
+    """How a run ended: its id, whether it succeeded, one sentence per failed step, and whether a medium refused.
+
+    Attributes:
+        run_id: Dagster run id.
+        success: Whether all steps succeeded.
+        failures: One sentence per failed step.
+        is_medium: Whether every step that failed did so for a full disk, a read-only place or the like.
+    """
 
     run_id: str
     success: bool
     failures: tuple[str, ...]
+    is_medium: bool = False
 
 
 def execute(launch: Launch) -> LaunchResult:
@@ -106,15 +117,16 @@ def execute(launch: Launch) -> LaunchResult:
             raise
         finally:
             _close(instance, session, job, tags[LAUNCH_TAG], ended)
-    return LaunchResult(result.run_id, result.success, ended.failures)
+    return LaunchResult(result.run_id, result.success, ended.failures, ended.is_medium)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """What is known of a run's end: one sentence per failed step, and whether a person ended it."""
+    """What is known of a run's end: one sentence per failed step, whether a person or a medium ended it."""
 
     failures: tuple[str, ...] = ()
     interrupted: bool = False
+    is_medium: bool = False
 
 
 def _close(
@@ -199,13 +211,29 @@ def _ended(result: dg.JobExecutionResult) -> _Ended:
     failed = [event for event in result.all_events if event.is_step_failure]
     errors = [event.step_failure_data.error for event in failed]
     interrupted = any(error is not None and error.cls_name in _INTERRUPTIONS for error in errors)
-    return _Ended(tuple(map(_failure, failed)), interrupted)
+    own = [_own_error(event) for event in failed]
+    is_medium = bool(own) and all(error is not None and error.name in _OF_MEDIUM for error in own)
+    return _Ended(tuple(map(_failure, failed)), interrupted, is_medium)
 
 
 def _failure(event: dg.DagsterEvent) -> str:
-    """Return one sentence on a failed step: the asset's own exception, not Dagster's wrapping of it."""
-    error = event.step_failure_data.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    text = " ".join(error.message.split()) if error else "no reason was given"
+    """Return one sentence on a failed step."""
+    error = _own_error(event)
+    text = " ".join(error.said.split()) if error else "no reason was given"
     return f"{event.step_key}: {text[:400]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnError:
+    """An asset's own exception: what its class is called, and what it says."""
+
+    name: str
+    said: str
+
+
+def _own_error(event: dg.DagsterEvent) -> _OwnError | None:
+    """Return the asset's own exception, not Dagster's wrapping of it, and not what the asset made it of."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None and (error.cls_name or "").startswith("Dagster"):
+        error = error.cause
+    return None if error is None else _OwnError(error.cls_name or "", error.message)

@@ -29,7 +29,7 @@ from ledger.dagster.session import Session, open_run, open_session, probe, run_s
 from ledger.dagster.step import LOG_TAG, AnyContext, Step, asset_code_version, current_step, planned_assets, will_retry
 from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.events import asset_stream
-from ledger.measure.deadline import AssetTimeoutError, time_limit
+from ledger.measure.deadline import time_limit
 from ledger.metrics import Metric
 from ledger.service.project.locate import settings_digest
 from ledger.service.recording.recorder import StreamRecorder
@@ -235,9 +235,9 @@ def _finish(opened: _Opened) -> None:
     try:
         with interrupts_held_back():
             measured = span.stop(probe_s=probe(step.run_id))
-            alerts = raise_alerts(span, opened.settings, opened.session.registry)
+            raise_alerts(span, opened.settings, opened.session.registry)
             span.finish(measured)
-            tell(step, alerts)
+            tell(step, span.alerts())
         # Outside: it may compact the ledger, which takes its time and can be taken up by the next.
         after_step(opened.session.store, opened.settings)
     except LedgerError as error:
@@ -253,15 +253,15 @@ def _fail(opened: _Opened, error: BaseException) -> None:
         measured = span.stop()
         if LOG_TAG in step.context.run.tags:
             span.context(log=step.context.run.tags[LOG_TAG])
-        late = timeout_alert(span, opened.settings) if isinstance(error, AssetTimeoutError) else None
-        alerts = raise_alerts(span, opened.settings, opened.session.registry, failed=True)
+        timeout_alert(span, opened.settings, error)
+        raise_alerts(span, opened.settings, opened.session.registry, failed=True)
         if isinstance(error, dg.Failure):
             span.context(**{name: plain_json(entry) for name, entry in error.metadata.items()})
         if isinstance(error, GeneratorExit):
             span.context(closed="Dagster stopped taking results, for instance because it could not store one")
         span.fail(measured, error, status=_status(step, error))
         opened.outcome.observe()
-        tell(step, [late, *alerts] if late else alerts)
+        tell(step, span.alerts())
     except Exception as problem:  # noqa: BLE001 - the asset's own exception is the one to be seen
         step.context.log.error(f"dagster-ledger: the failure was not recorded: {problem}")  # noqa: G004, TRY400 - one sentence
 

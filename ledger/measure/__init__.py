@@ -1,6 +1,6 @@
 """Measuring: time, CPU, memory, the machine. The only place that uses psutil."""
 
-from ledger.measure.environment import Environment, environment
+from ledger.measure.environment import Environment, available_cores, environment
 from ledger.measure.identity import Liveness, ProcessIdentity, current_process, liveness
 from ledger.measure.memory import exact_peak_possible
 from ledger.measure.meter import Measurement, Meter
@@ -13,6 +13,7 @@ __all__ = [
     "Measurement",
     "Meter",
     "ProcessIdentity",
+    "available_cores",
     "current_process",
     "environment",
     "exact_peak_possible",

@@ -6,7 +6,8 @@ Rules:
 - In other threads, and where somebody else uses the timer, nothing is interrupted; the duration alone tells then.
 - A limit within a limit takes its place: an asset that works in chunks is limited per chunk, and what comes after the
   last chunk has the whole time of the asset again.
-- While somebody else works, for instance on what a generator yielded, the limit waits.
+- While somebody else works, for instance on what a generator yielded, the limit waits. While other processes work at
+  chunks and are limited there, it is lifted, and given back whole.
 - A library that calls Python back, as DuckDB does, wraps what was raised in an error of its own; the timeout is told
   all the same, with that error as its cause.
 """
@@ -75,3 +76,17 @@ def time_limit(limit_s: float, paused: Callable[[], bool] = lambda: False) -> It
         signal.signal(signal.SIGALRM, before)
         if outer is not None:
             signal.setitimer(signal.ITIMER_REAL, outer.limit_s)
+
+
+@contextmanager
+def time_limit_lifted() -> Iterator[None]:
+    """Stop the clock of the limit around this block and give it back whole; do nothing where there is no limit."""
+    limit = signal.getsignal(signal.SIGALRM)
+    if threading.current_thread() is not threading.main_thread() or not isinstance(limit, _Limit):
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, 0.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, limit.limit_s)

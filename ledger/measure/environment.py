@@ -53,7 +53,7 @@ def environment() -> Environment:
         os=platform.system(),
         arch=platform.machine(),
         cpu_model=_cpu_model(),
-        cores=_cores(),
+        cores=available_cores(),
         memory_class_gib=_memory_class_gib(total, limit),
         python=".".join(platform.python_version_tuple()[:2]),
     )
@@ -112,7 +112,7 @@ def _memory_class_gib(total: int | None, limit: int | None) -> float | None:
     return None if usable is None else 2 ** round(math.log2(max(usable / _GIB, 1 / 16)))
 
 
-def _cores() -> float:
+def available_cores() -> float:
     """Return the cores this process may use: affinity, or less where a control group says so."""
     try:
         allowed = len(os.sched_getaffinity(0))

@@ -9,6 +9,7 @@ Rules:
 - Text from the environment or the command line is read as YAML: numbers, lists and ``true`` mean what they look like.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +20,7 @@ from pydantic import ValidationError
 
 from ledger.errors import ConfigurationError
 from ledger.metrics import BUILT_IN
-from ledger.names import no_such
+from ledger.names import did_you_mean, no_such
 from ledger.settings.model import SECRET_SETTINGS, Settings
 
 ENV_PREFIX: Final = "DAGSTER_LEDGER_"
@@ -275,4 +276,13 @@ def _invalid(detail: Any, known: Mapping[str, Placed]) -> str:  # noqa: ANN401 -
     if missing:
         return f"{source}: {path} is missing"
     value = REDACTED if _field(path) in SECRET_SETTINGS else repr(detail["input"])
-    return f"{source}: {path} is {value}, but {said[0].lower()}{said[1:]}"
+    meant = _meant(detail)
+    question = "" if meant is None else f"; did you mean {meant}?"
+    return f"{source}: {path} is {value}, but {said[0].lower()}{said[1:]}{question}"
+
+
+def _meant(detail: Any) -> str | None:  # noqa: ANN401 - pydantic's error record
+    """Return the word that was probably meant where only some are allowed."""
+    if detail["type"] != "literal_error" or not isinstance(detail["input"], str):
+        return None
+    return did_you_mean(detail["input"], re.findall(r"'([^']*)'", detail["ctx"]["expected"]))

@@ -5,9 +5,10 @@ Rules:
 - Numbers carry their unit in the name.
 """
 
+import re
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ledger.metrics import Direction, Kind, Metric
 from ledger.settings.limits import ANY_ASSET, MetricLimit, Severity
@@ -17,6 +18,8 @@ from ledger.units import MIB
 
 SECRET_SETTINGS: Final = frozenset({"notify_webhook_urls", "notify_commands"})
 """Settings whose values are never shown or recorded: who knows a webhook's address may write to it."""
+
+_ADDRESS: Final = re.compile(r"[a-z]+://[^/\s]+:[0-9]{1,5}")
 
 
 class DeclaredMetric(BaseModel):
@@ -43,9 +46,20 @@ class Settings(BaseModel):
     ] = ""
     output_dir: Annotated[str, Field(min_length=1, description="Directory below which assets publish.")] = "output"
     chunk_size: Annotated[int, Field(ge=1, le=10_000_000, description="Most rows worked at, at a time.")] = 25_000
+    chunk_executor: Annotated[
+        Literal["auto", "in_process", "processes", "dask"],
+        Field(description="What works at chunks; auto is this process, or a pool where `chunk_workers` is 2 or more."),
+    ] = "auto"
     chunk_workers: Annotated[
         int, Field(ge=1, le=1024, description="Processes that work at chunks; 1 works in the process of the asset.")
     ] = 1
+    dask_scheduler: Annotated[
+        str,
+        Field(
+            description="Address of the Dask scheduler that `chunk_executor: dask` works with, such as"
+            " tcp://scheduler:8786."
+        ),
+    ] = ""
     chunk_retries: Annotated[int, Field(ge=0, le=100, description="How often a chunk that failed is tried again.")] = 2
     chunk_backoff_s: Annotated[
         float, Field(ge=0.0, le=3600.0, description="Seconds before a chunk is tried again, doubled each time.")
@@ -157,6 +171,21 @@ class Settings(BaseModel):
         found = {"peak_rss_bytes": MetricLimit(max=self.memory_threshold_mb * MIB)}
         found |= {"match_rate": MetricLimit(min=self.match_rate_threshold)}
         return found | self.limits.get(ANY_ASSET, {}) | self.limits.get(asset, {})
+
+    @field_validator("dask_scheduler")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value and not _ADDRESS.fullmatch(value):
+            message = "it must be an address, such as tcp://scheduler:8786"
+            raise ValueError(message)
+        return value
+
+    @model_validator(mode="after")
+    def _dask_has_a_scheduler(self) -> Self:
+        if self.chunk_executor == "dask" and not self.dask_scheduler:
+            message = "chunk_executor is dask, but dask_scheduler names no scheduler; give it, as tcp://host:8786"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _bands_ascend(self) -> Self:

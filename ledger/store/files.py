@@ -29,24 +29,30 @@ _NO_HARD_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP,
 _ADVICE: Final = {
     errno.ENOSPC: "the disk is full: free some space and run it again",
     errno.EDQUOT: "the disk quota is used up: free some space and run it again",
-    errno.EROFS: "the file system is read-only: choose another place with --ledger or DAGSTER_LEDGER_URI",
-    errno.EACCES: "permission is denied: change the owner or mode, or choose another place with --ledger",
-    errno.EPERM: "the operation is not permitted there: choose another place with --ledger or DAGSTER_LEDGER_URI",
+    errno.EROFS: "the file system is read-only: choose another place with {setting}",
+    errno.EACCES: "permission is denied: change the owner or mode, or choose another place with {setting}",
+    errno.EPERM: "the operation is not permitted there: choose another place with {setting}",
     errno.EIO: "the medium reported an input/output error: check the disk",
-    errno.ENOTDIR: "a part of the path is a file, not a directory: choose another place with --ledger",
+    errno.ENOTDIR: "a part of the path is a file, not a directory: choose another place with {setting}",
     errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
 }
 
 
 @contextlib.contextmanager
-def explained(action: str, path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` raised inside into a ``StoreError`` of one sentence; a missing file stays what it is."""
+def explained(action: str, path: Path, setting: str = "--ledger or DAGSTER_LEDGER_URI") -> Iterator[None]:
+    """Turn an ``OSError`` raised inside into a ``StoreError`` of one sentence; a missing file stays what it is.
+
+    Args:
+        action: What was tried, for the sentence.
+        path: Where.
+        setting: What moves it to another place.
+    """
     try:
         yield
     except FileNotFoundError:
         raise
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, f"{error.strerror or error}")
+        advice = _ADVICE.get(error.errno or 0, "").format(setting=setting) or f"{error.strerror or error}"
         message = f"cannot {action} {path}: {advice}"
         raise StoreError(message) from error
 

@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -68,6 +71,60 @@ def test_the_file_is_the_same_bytes_at_every_chunk_size(files, whole, tmp_path, 
 
 def test_a_pool_of_processes_makes_the_same_bytes(files, whole, tmp_path):
     assert link(tmp_path, files, chunk_size=1_000, chunk_workers=2).read_bytes() == whole
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    distributed = pytest.importorskip("distributed", reason="needs the extra dask")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=None
+    ) as found:
+        yield found
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("dask")
+def test_a_dask_cluster_makes_the_same_bytes_although_its_workers_are_killed(files, whole, tmp_path, cluster):
+    there = {"chunk_executor": "dask", "dask_scheduler": cluster.scheduler_address}
+    assert link(tmp_path / "untroubled", files, chunk_size=900, **there).read_bytes() == whole
+
+    pids = [worker.process.pid for worker in cluster.workers.values()]
+    place = tmp_path / "killed"
+
+    def kill():
+        while len(list(place.glob("output/.work/enriched_source/*/parts/*.arrow"))) < 3:
+            time.sleep(0.001)
+        os.kill(pids[0], signal.SIGKILL)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    assert link(place, files, chunk_size=40, **there).read_bytes() == whole
+    killing.join()
+    assert events(place, AssetFailed) == []
+    assert pids[0] not in {worker.process.pid for worker in cluster.workers.values() if worker.process}
+    assert sum(one.stop_row - one.start_row for one in events(place, ChunkCompleted)) == AWARDS
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("dask")
+def test_a_cluster_goes_on_with_what_a_pool_began_at_another_chunk_size(files, whole, tmp_path, cluster):
+    broken = tmp_path / "broken.parquet"
+    shutil.copy(files["source"], broken)
+    told = {**files, "source": str(broken)}
+
+    def touch():
+        while not list(tmp_path.glob("output/.work/enriched_source/*/parts/*.arrow")):
+            time.sleep(0.001)
+        broken.touch()
+
+    touching = threading.Thread(target=touch)
+    touching.start()
+    with pytest.raises(Exception, match="changed while it was read"):
+        link(tmp_path, told, chunk_size=50, chunk_workers=2)
+    touching.join()
+    there = {"chunk_executor": "dask", "dask_scheduler": cluster.scheduler_address}
+    assert link(tmp_path, told, chunk_size=333, **there).read_bytes() == whole
+    assert [event.kept_rows > 0 for event in events(tmp_path, ChunksResumed)] == [False, True]
 
 
 def test_the_figures_are_recorded_and_begun_work_is_gone(files, tmp_path):

@@ -11,7 +11,7 @@ from ledger.dagster import current_span, tracked
 from ledger.dagster.gates import QualityChecks, at_least
 from ledger.dagster.sensors import finish_run, ledger_sensors
 from ledger.events import AlertRaised, AssetBlocked, AssetFailed, NoticeFailed, NoticeSent, RunFinished
-from ledger.measure.deadline import AssetTimeoutError, time_limit
+from ledger.measure.deadline import AssetTimeoutError, time_limit, time_limit_lifted
 
 CHECKS = QualityChecks("gated", at_least("match_rate", "match_rate_threshold"))
 
@@ -107,6 +107,15 @@ def test_a_limit_within_a_limit_takes_its_place_and_gives_it_back_whole():
             assert signal.getitimer(signal.ITIMER_REAL)[0] <= 5.0
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 5.0
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_limit_that_is_lifted_waits_and_is_given_back_whole():
+    with time_limit(60.0):
+        with time_limit_lifted():
+            assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 50.0
+    with time_limit_lifted():
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def _call_back():

@@ -30,6 +30,7 @@ _NOT_COMPARED: Final = frozenset(
         "ledger_grace_s",
         "input_dir",
         "output_dir",
+        "dask_scheduler",
         "notify_webhook_urls",
         "notify_commands",
         "regression",

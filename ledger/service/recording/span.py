@@ -192,12 +192,14 @@ class AssetSpan:
         """Note an evaluated check."""
         self._judgements.append(event)
 
-    def alert(self, event: AlertRaised) -> bool:
-        """Note an alert; return whether it is new: the same one is told once."""
-        if any(isinstance(known, AlertRaised) and known.alert_id == event.alert_id for known in self._judgements):
-            return False
-        self._judgements.append(event)
-        return True
+    def alert(self, event: AlertRaised) -> None:
+        """Note an alert; the same one is noted once."""
+        if all(known.alert_id != event.alert_id for known in self.alerts()):
+            self._judgements.append(event)
+
+    def alerts(self) -> list[AlertRaised]:
+        """Return the alerts noted so far."""
+        return [event for event in self._judgements if isinstance(event, AlertRaised)]
 
     def blocked(self, event: AssetBlocked) -> None:
         """Note that an asset is not made because of a closed gate."""

@@ -34,6 +34,7 @@ class Maker:
         flaky: Rows at which it raises the first time.
         stalls: Rows at which it sleeps for a minute.
         deadly: Rows at which it kills its process, the first time only where ``once``.
+        lasts_s: Seconds that each call takes at least.
         late: Rows whose part it keeps itself, in the directory, before it raises: it is stopped just too late.
     """
 
@@ -43,6 +44,7 @@ class Maker:
     stalls: frozenset[int] = frozenset()
     deadly: frozenset[int] = frozenset()
     once: bool = True
+    lasts_s: float = 0.0
     late: frozenset[int] = frozenset()
     directory: Path | None = None
     made: list[Resources] = field(default_factory=list)
@@ -56,6 +58,7 @@ class Maker:
     def _work(self, start: int, stop: int) -> pa.Table:
         (self.notes / f"{start}-{stop}-{os.getpid()}-{time.monotonic_ns()}").touch()
         rows = set(range(start, stop))
+        time.sleep(self.lasts_s)
         if rows & self.poison:
             message = f"row {min(rows & self.poison)} is poison"
             raise ValueError(message)

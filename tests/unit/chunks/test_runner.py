@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import signal
 
 import pyarrow as pa
 import pytest
@@ -22,6 +23,7 @@ from ledger.chunks import (
     run,
 )
 from ledger.errors import StoreError
+from ledger.measure.deadline import time_limit
 from tests.unit.chunks.making import SCHEMA, Heard, Maker, plan, squares
 
 
@@ -222,6 +224,13 @@ def test_a_process_that_takes_too_long_is_killed(tmp_path, notes):
     told = options(workers=2, chunk_size=1, timeout_s=8.0, retries=0, on_failure="quarantine")
     finished = run(plan(4), tmp_path / "work", Maker(notes, stalls=frozenset({0})), told, Heard())
     assert [(one.start, one.stop, one.kind) for one in finished.quarantined] == [(0, 1, "timeout")]
+
+
+def test_a_pool_may_work_longer_than_the_limit_around_it(tmp_path, notes):
+    with time_limit(1.0):
+        finished = run(plan(4), tmp_path / "work", Maker(notes, lasts_s=0.6), options(workers=2, chunk_size=1), Heard())
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0.0
+    assert len(finished.chain) == 4
 
 
 def test_two_runs_of_one_plan_at_once_leave_what_fits(tmp_path, notes):

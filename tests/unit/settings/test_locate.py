@@ -128,6 +128,7 @@ KEEPING = {"ledger_seal_appends", "ledger_compact_appends", "ledger_grace_s"}
 NOT_COMPARED = {
     *PLACES,
     *KEEPING,
+    "dask_scheduler",
     "notify_webhook_urls",
     "notify_commands",
     "regression",
@@ -144,7 +145,9 @@ OTHER = {
     "monitoring": "{stale_after_s: 5.0}",
     "on_ledger_error": "warn",
     "on_chunk_failure": "quarantine",
+    "chunk_executor": "processes",
     "chunk_workers": "2",
+    "dask_scheduler": "tcp://elsewhere:8786",
     "chunk_retries": "3",
     "notify_min_severity": "error",
     **dict.fromkeys(PLACES, "/elsewhere"),

@@ -32,7 +32,9 @@ OTHERS = {
     "output_dir": ("/a", "/b", "/c"),
     "on_ledger_error": ("warn", "fail", "warn"),
     "on_chunk_failure": ("quarantine", "fail", "quarantine"),
+    "chunk_executor": ("processes", "in_process", "processes"),
     "chunk_workers": (2, 3, 4),
+    "dask_scheduler": ("tcp://a:1", "tls://b:2", "tcp://c:3"),
     "chunk_retries": (3, 4, 5),
     "notify_min_severity": ("error", "critical", "warning"),
     "notify_webhook_urls": (["http://a"], ["http://b"], ["http://c"]),
@@ -185,3 +187,13 @@ def test_what_regression_settings_may_hold_is_checked_together():
         with pytest.raises(ConfigurationError, match=told):
             resolve(flags=from_words(words, "--set"))
     assert resolve(flags=from_words(["regression.limits.time=0.3"], "--set")).settings.regression.limits.memory == 0.2
+
+
+def test_a_word_that_a_setting_does_not_know_is_told_with_the_one_that_was_meant():
+    with pytest.raises(ConfigurationError) as raised:
+        resolve(flags=from_words(["chunk_executor=proceses", "dask_scheduler=localhost"], "--set"))
+    assert "chunk_executor is 'proceses', but input should be" in str(raised.value)
+    assert "did you mean processes?" in str(raised.value)
+    assert "dask_scheduler is 'localhost', but it must be an address, such as tcp://scheduler:8786" in str(raised.value)
+    with pytest.raises(ConfigurationError, match="chunk_executor is dask, but dask_scheduler names no scheduler"):
+        resolve(flags=from_words(["chunk_executor=dask"], "--set"))
