@@ -32,6 +32,7 @@ _NOT_COMPARED: Final = frozenset(
         "output_dir",
         "notify_webhook_urls",
         "notify_commands",
+        "report_url",
         "regression",
         "readiness_off",
     }
