@@ -125,12 +125,21 @@ def test_an_environment_file_with_a_mistake_is_the_one_that_is_named(project):
 
 
 KEEPING = {"ledger_seal_appends", "ledger_compact_appends", "ledger_grace_s"}
-NOT_COMPARED = {*PLACES, *KEEPING, "notify_webhook_urls", "notify_commands", "regression", "readiness_off"}
+NOT_COMPARED = {
+    *PLACES,
+    *KEEPING,
+    "notify_webhook_urls",
+    "notify_commands",
+    "report_url",
+    "regression",
+    "readiness_off",
+}
 OTHER = {
     "limits": "{a: {cpu_s: {max: 1}}}",
     "metrics": "{m: {unit: s, direction: neutral, kind: time, description: d}}",
     "notify_webhook_urls": "[x]",
     "notify_commands": "[x]",
+    "report_url": "https://a/",
     "readiness_off": "[trends_hold]",
     "regression": "{limits: {time: 0.5}}",
     "on_ledger_error": "warn",
