@@ -11,12 +11,15 @@ ifneq ($(ROOMY),)
 export PYTEST_DEBUG_TEMPROOT ?= $(ROOMY)
 endif
 
-.PHONY: run test test-slow test-exhaustive check format dev bench-store bench-stats bench-eta bench-chunks bench-enrich bench-tuning scenarios demonstrate durability lock clean
+.PHONY: run report test test-slow test-exhaustive check format dev bench-store bench-stats bench-eta bench-chunks bench-enrich bench-tuning scenarios demonstrate durability lock clean
 
 run: $(STAMP)
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
 	@echo
 	@echo "Look closer:  $(BIN)/dagster-ledger show latest     In Dagster's UI:  make dev"
+
+report: $(STAMP)
+	$(BIN)/dagster-ledger report
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not slow and not browser and not exhaustive" -n 2 --dist loadgroup

@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.defs import awards, benchmark, companies, configured
 from assets.io import ParquetIOManager
+from ledger.dagster.health import pipeline_health
 from ledger.dagster.sensors import ledger_sensors
 
 enrich_companies = dg.define_asset_job(
@@ -27,10 +28,18 @@ benchmark_suite = dg.define_asset_job(
     description="Do every kind of work of an enrichment pipeline on generated awards, to see what each takes.",
     executor_def=benchmark.one_fresh_process_a_step,
 )
+check_health = dg.define_asset_job(
+    "check_health",
+    selection=dg.AssetSelection.groups("operations"),
+    description="Say how every job has been doing, as the ledger tells it.",
+)
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([companies, awards, configured, benchmark]),
-    jobs=[enrich_companies, enrich_awards, enrich_source, benchmark_suite],
+    assets=[
+        *dg.load_assets_from_modules([companies, awards, configured, benchmark]),
+        pipeline_health(group_name="operations"),
+    ],
+    jobs=[enrich_companies, enrich_awards, enrich_source, benchmark_suite, check_health],
     schedules=[dg.ScheduleDefinition(job=enrich_companies, cron_schedule="0 6 * * *")],
     sensors=ledger_sensors(),
     resources={"io_manager": ParquetIOManager(), "benchmark_size": benchmark.BenchmarkSize()},

@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "show": ("ledger_cli.show:show", "Show the latest runs, or one run in detail."),
     "samples": ("ledger_cli.samples:samples", "Give measured values: one per asset, metric and run."),
     "trend": ("ledger_cli.trend:trend", "Tell where metrics are heading, and when they took another level."),
+    "report": ("ledger_cli.report:report", "Write trends, gate and readiness into one file to look at."),
+    "serve": ("ledger_cli.serve:serve", "Show the report in a browser, with the progress of what runs."),
     "calibrate": ("ledger_cli.calibrate:calibrate", "Gate the ledger's own runs and count the false alarms."),
     "events": ("ledger_cli.events:events", "List the events themselves, or follow them as they come."),
     "smoke": ("ledger_cli.smoke:smoke", "Run the pipeline on known input and check what comes out."),

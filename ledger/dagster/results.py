@@ -8,6 +8,7 @@ import dagster as dg
 
 from ledger.dagster.checks import check_event
 from ledger.dagster.metadata import as_metadata
+from ledger.dagster.report_link import report_link
 from ledger.dagster.step import Step
 from ledger.service.recording.span import AssetSpan
 
@@ -22,6 +23,7 @@ class Outcome:
 
     step: Step
     span: AssetSpan
+    report_url: str = ""
 
     def take_yielded(self, result: object) -> object:
         """Return a yielded result with lap values: Dagster takes it at once, so the final ones would come too late."""
@@ -109,12 +111,14 @@ class Outcome:
             if key in plain or plain == {None}:
                 self.step.context.add_output_metadata(self._metadata(key, values), output_name=name)
 
-    def _metadata(self, key: str | None, values: Mapping[str, float]) -> dict[str, float]:
-        """Return the metadata of one result: the figures of the span, and those of its own asset."""
+    def _metadata(self, key: str | None, values: Mapping[str, float]) -> dict[str, float | dg.UrlMetadataValue]:
+        """Return the metadata of one result: the figures of the span and of its own asset, and where the report is."""
         subject = self.span.header.subject
         if key is None or key == subject:
-            return as_metadata(values, shared=len(self.step.output_assets) > 1)
-        return as_metadata(values, shared=True) | as_metadata(self.span.noted(key))
+            figures = as_metadata(values, shared=len(self.step.output_assets) > 1)
+        else:
+            figures = as_metadata(values, shared=True) | as_metadata(self.span.noted(key))
+        return {**figures, **report_link(self.report_url, key)}
 
 
 def _is_event(part: object) -> bool:

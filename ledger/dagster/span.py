@@ -185,7 +185,8 @@ def _open(step: Step, ledger_uri: str | None, metrics: Iterable[Metric]) -> _Ope
         session = unrecorded_session(metrics, resolved)
         span = _span(step, session)
         span.start()
-    return _Opened(Outcome(step, span), session, os.getpid(), threading.get_ident())
+    outcome = Outcome(step, span, resolved.settings.report_url)
+    return _Opened(outcome, session, os.getpid(), threading.get_ident())
 
 
 def _span(step: Step, session: Session) -> AssetSpan:

@@ -5,11 +5,11 @@ Rules:
 - Text from the ledger is data: control characters are escaped, and nothing in it becomes markup.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TextIO
 
 from ledger.checklist import ITEMS, Assessment, Facts, ItemResult
+from ledger.report.ci.escape import text as _cell
 from ledger.report.json import plain
 from ledger.report.readiness_sections import sections
 from ledger.report.text import printable
@@ -18,7 +18,6 @@ SCHEMA_VERSION: Final = 1
 """Version of the document. Fields may be added; none is renamed or taken away within a version."""
 
 _LONGEST: Final = 400
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]<>|#!~])")
 _SHOWN_COMMIT: Final = 12
 
 
@@ -144,7 +143,3 @@ def _word(item: ItemResult) -> str:
     if item.holds:
         return "holds"
     return "BLOCKS" if item.critical else "advice"
-
-
-def _cell(text: str) -> str:
-    return _MARKUP.sub(r"\\\1", printable(text, _LONGEST))

@@ -10,7 +10,7 @@ from ledger.report.trends import SeriesTrend, TrendReport
 
 def write(report: TrendReport, out: TextIO) -> None:
     """Write the rows, worst first."""
-    csv.write(pa.Table.from_pylist([_row(series) for series in report.series], schema=SCHEMA), out)
+    csv.write(pa.Table.from_pylist([row(series) for series in report.series], schema=SCHEMA), out)
 
 
 SCHEMA = pa.schema(
@@ -35,7 +35,8 @@ SCHEMA = pa.schema(
 """Columns of the CSV."""
 
 
-def _row(series: SeriesTrend) -> dict[str, Any]:
+def row(series: SeriesTrend) -> dict[str, Any]:
+    """Return the row of a series, by column of ``SCHEMA``."""
     low, high = series.interval or (None, None)
     low_per_day, high_per_day = series.interval_per_day or (None, None)
     newest = series.changes[-1] if series.changes else None

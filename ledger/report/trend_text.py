@@ -7,7 +7,7 @@ import pyarrow as pa
 from ledger.report import table
 from ledger.report.columns import Column
 from ledger.report.sparkline import sparkline
-from ledger.report.text import printable
+from ledger.report.text import printable, width
 from ledger.report.trends import Change, SeriesTrend, TrendReport
 from ledger.units import COUNT, format_value
 
@@ -33,6 +33,10 @@ _TITLES: Final = (
     ("steady", "flat"),
     ("better", "getting better"),
 )
+_TOLD: Final = ("asset", "metric", "heading", "change")
+"""What a history is shown beside, however narrow the terminal is."""
+_SHORTEST_HISTORY: Final = 8
+_LONGEST_HISTORY: Final = 40
 _MOST_COMMITS: Final = 5
 _SHORT: Final = 8
 
@@ -52,7 +56,7 @@ def write(report: TrendReport, out: TextIO, *, marks: str, columns_wide: int = 1
     counts = {standing: sum(each.standing == standing for each in report.series) for standing, _ in _TITLES}
     told = ", ".join(f"{counts[standing]} {title}" for standing, title in _TITLES if counts[standing])
     out.write(printable(f"{report.window}: {told}") + "\n\n")
-    table.write(_table(report, marks), _shown(report), out, columns_wide=columns_wide)
+    table.write(_table(report, marks, columns_wide), _shown(report), out, columns_wide=columns_wide)
     write_changes(report, out)
     _write_notes(report, out)
     _write_recorded(report, out)
@@ -66,8 +70,8 @@ def write_changes(report: TrendReport, out: TextIO) -> None:
     out.writelines(f"{printable(_line(series, change), 1000)}\n" for series, change in pairs)
 
 
-def _table(report: TrendReport, marks: str) -> pa.Table:
-    """Return the table of series."""
+def _table(report: TrendReport, marks: str, columns_wide: int) -> pa.Table:
+    """Return the table of series, its histories as long as the terminal has room for."""
     text: dict[str, Callable[[SeriesTrend], str | None]] = {
         "asset": lambda each: each.asset,
         "partition": lambda each: each.partition,
@@ -77,9 +81,11 @@ def _table(report: TrendReport, marks: str) -> pa.Table:
         "between": _between,
         "unit": lambda each: each.unit,
         "series": lambda each: f"{each.machine_digest[:4]}-{each.config_digest[:4]}",
-        "history": lambda each: sparkline(each.values, marks=marks),
     }
     columns = {name: pa.array([give(each) for each in report.series], pa.string()) for name, give in text.items()}
+    told = sum(2 + max(len(name), *(width(cell or "") for cell in columns[name].to_pylist())) for name in _TOLD)
+    cells = min(max(columns_wide - told, _SHORTEST_HISTORY), _LONGEST_HISTORY)
+    columns["history"] = pa.array([sparkline(each.values, cells, marks) for each in report.series], pa.string())
     columns["runs"] = pa.array([each.runs for each in report.series], pa.int64())
     columns["median"] = pa.array([each.median for each in report.series], pa.float64())
     columns["latest"] = pa.array([each.latest for each in report.series], pa.float64())

@@ -24,8 +24,8 @@ from ledger.names import did_you_mean, no_such
 from ledger.settings.model import SECRET_SETTINGS, Settings
 
 ENV_PREFIX: Final = "DAGSTER_LEDGER_"
-SELECTORS: Final = frozenset({"DAGSTER_LEDGER_CONFIG", "DAGSTER_LEDGER_ENV"})
-"""Variables that choose files; they are no settings themselves."""
+SELECTORS: Final = frozenset({"DAGSTER_LEDGER_CONFIG", "DAGSTER_LEDGER_ENV", "DAGSTER_LEDGER_PROTECTED_REF"})
+"""Variables that choose files or the ref that is trusted; they are no settings themselves."""
 
 REDACTED: Final = "(secret)"
 DEFAULT: Final = "default"

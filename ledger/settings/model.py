@@ -140,6 +140,13 @@ class Settings(BaseModel):
     ledger_grace_s: Annotated[
         float, Field(ge=0.0, le=31_536_000.0, description="Seconds that files stay once a compaction replaced them.")
     ] = 86_400.0
+    report_url: Annotated[
+        str,
+        Field(
+            pattern=r"^(https?://\S+)?$",
+            description="Address of the report, to which each tracked asset links; empty for no link.",
+        ),
+    ] = ""
     regression: Annotated[
         RegressionSettings,
         Field(default_factory=RegressionSettings, description="What the regression gate tolerates and looks at."),

@@ -69,7 +69,14 @@ def large_ledger(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "words",
-    [("--help",), ("--version",), ("completion", "bash"), ("gate", "--help"), ("confirm", "--help")],
+    [
+        ("--help",),
+        ("--version",),
+        ("completion", "bash"),
+        ("gate", "--help"),
+        ("confirm", "--help"),
+        ("serve", "--help"),
+    ],
     ids=" ".join,
 )
 def test_help_loads_nothing_heavy(words):

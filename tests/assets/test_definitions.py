@@ -15,6 +15,7 @@ from ledger.store import open_store
 
 SELECTED = {
     "benchmark_suite": set(benchmark.ASSETS),
+    "check_health": {"pipeline_health"},
     "enrich_awards": {"awards", "award_registry", "award_truth", "enriched_awards"},
     "enrich_companies": {
         *("companies", "registrants", "registrant_identifiers", "enriched_companies"),
@@ -70,7 +71,7 @@ def test_everything_is_declared_with_group_kind_and_description():
     assert {key.to_user_string() for key in graph.materializable_asset_keys} == set().union(*SELECTED.values())
     for key in graph.materializable_asset_keys:
         node = graph.get(key)
-        assert node.group_name in {"awards", "benchmark", "companies", "configured"}, key
+        assert node.group_name in {"awards", "benchmark", "companies", "configured", "operations"}, key
         assert node.kinds <= {"csv", "duckdb", "json", "numpy", "parquet", "python"}, key
         assert node.kinds, key
         assert node.description, key

@@ -17,6 +17,8 @@ from assets.definitions import defs
 
 ROOT = Path(__file__).parents[2]
 RUNS = 6
+REPORT = "https://reports.example.org/ledger-report.html"
+"""Where the report is said to be; nothing asks there."""
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +48,7 @@ def dagster_home(tmp_path_factory, chromium):
         patch.setenv("DAGSTER_HOME", str(home))
         patch.setenv("DAGSTER_LEDGER_URI", str(home / "ledger"))
         patch.setenv("DAGSTER_LEDGER_OUTPUT_DIR", str(home / "output"))
+        patch.setenv("DAGSTER_LEDGER_REPORT_URL", REPORT)
         job = defs.resolve_job_def("enrich_companies")
         with dg.DagsterInstance.get() as instance:
             for _ in range(RUNS):
@@ -54,6 +57,7 @@ def dagster_home(tmp_path_factory, chromium):
             blocked = job.execute_in_process(instance=instance, tags=strict, raise_on_error=False)
             assert not blocked.success
             (home / "blocked_run").write_text(blocked.run_id)
+            assert defs.resolve_job_def("check_health").execute_in_process(instance=instance).success
     return home
 
 

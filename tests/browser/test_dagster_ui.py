@@ -8,7 +8,7 @@ import pytest
 from ledger.events import MetricMeasured
 from ledger.events.codec import from_table
 from ledger.store import open_store
-from tests.browser.conftest import RUNS
+from tests.browser.conftest import REPORT, RUNS
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -94,3 +94,23 @@ def test_a_blocked_run_says_which_assets_were_not_made_and_why(page, screenshots
     page.get_by_text("not made in this run: company_profile, published_companies").first.wait_for()
     page.get_by_text("ledger/blocks").first.wait_for()
     page.screenshot(path=screenshots / "dagster-blocked-reason.png")
+
+
+def test_an_asset_links_to_its_part_of_the_report(page, screenshots):
+    page.goto("/assets/enriched_companies?view=overview")
+    link = page.get_by_role("link", name=f"{REPORT}#asset=enriched_companies").first
+    link.wait_for()
+    link.scroll_into_view_if_needed()
+    assert link.get_attribute("href") == f"{REPORT}#asset=enriched_companies"
+    page.screenshot(path=screenshots / "dagster-report-link.png")
+
+
+def test_the_health_of_the_pipelines_is_an_asset(page, screenshots):
+    page.goto("/assets/pipeline_health?view=overview")
+    page.get_by_text("ledger/jobs_failing").first.wait_for()
+    page.get_by_text("ledger/health").first.wait_for()
+    row = page.get_by_role("row").filter(has_text="enrich_companies")
+    row.first.wait_for()
+    assert row.get_by_text("failing", exact=True).first.is_visible()
+    assert row.get_by_text("gate match_rate_gate of enriched_companies is closed").first.is_visible()
+    page.screenshot(path=screenshots / "dagster-health.png")

@@ -30,6 +30,9 @@ def test_the_wheel_has_exactly_two_packages(built):
     tops = {name.partition("/")[0] for name in names}
     assert {name for name in tops if not name.endswith(".dist-info")} == {"ledger", "ledger_cli"}
     assert {"ledger/py.typed", "ledger_cli/py.typed", "ledger/service/project/templates/base.yaml"} <= set(names)
+    page = {path.relative_to(ROOT).as_posix() for path in (ROOT / "ledger" / "report" / "html").rglob("*.*")}
+    assert {name for name in page if "__pycache__" not in name} <= set(names)
+    assert "ledger/report/html/vendor/uplot/LICENSE" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

@@ -33,6 +33,7 @@ _NOT_COMPARED: Final = frozenset(
         "dask_scheduler",
         "notify_webhook_urls",
         "notify_commands",
+        "report_url",
         "regression",
         "monitoring",
         "readiness_off",

@@ -68,13 +68,18 @@ def commit_at(project: Path, asked: str | None = None) -> tuple[str, bool | None
     return commit, state.dirty if state is not None and state.commit == commit else None
 
 
-def ledger_fact(store: SealingStore) -> LedgerFact:
-    """Seal and verify a ledger, and return what came out.
+def ledger_fact(store: SealingStore, *, seal: bool = True) -> LedgerFact:
+    """Verify a ledger, and return what came out.
+
+    Args:
+        store: The ledger.
+        seal: Whether what is not sealed yet is sealed first.
 
     Raises:
         StoreError: The ledger cannot be read or written.
     """
-    store.seal()
+    if seal:
+        store.seal()
     found = store.verify()
     return LedgerFact(
         origin=found.checkpoint.origin,

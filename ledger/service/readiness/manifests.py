@@ -71,16 +71,18 @@ def judge_commit(
     commit: str | None = None,
     protected_ref: str | None = None,
     at: datetime,
+    seal: bool = True,
 ) -> Judged:
     """Return the checklist of a commit, on the ledger as it is now.
 
     Args:
-        store: The ledger; it is sealed first.
+        store: The ledger.
         project: Directory of the project.
         environment: Where the commit is to be deployed.
         commit: A commit or ref; what is checked out when ``None``.
         protected_ref: Where the trust root is read; see ``ledger.service.trust.root``.
         at: The moment that is judged.
+        seal: Whether the ledger is sealed first; otherwise only what is sealed already is judged.
 
     Raises:
         ConfigurationError: There is no such commit or ref, or a file of the commit holds something wrong.
@@ -90,7 +92,7 @@ def judge_commit(
     trust = trusted(project, protected_ref)
     policy = trust.root.environment(environment)
     chosen, dirty = commit_at(project, commit)
-    fact = ledger_fact(store)
+    fact = ledger_fact(store, seal=seal)
     known = None if fact.problems else store.consult(lambda view: last_accepted(view, environment))
     previous = with_origin(known, fact.origin)
     fact = continued(store, fact, previous.checkpoint if previous else None, anchor_of(trust, environment))

@@ -52,7 +52,7 @@ def trends_of(view: LedgerView, asked: Asked, registry: MetricRegistry = BUILT_I
     Raises:
         ConfigurationError: As ``trends``.
     """
-    return _report(_looked(view, asked, registry), asked)
+    return report_of(looked(view, asked, registry), asked)
 
 
 def record_trends(store: LedgerStore, asked: Asked, registry: MetricRegistry = BUILT_IN) -> TrendReport:
@@ -65,7 +65,7 @@ def record_trends(store: LedgerStore, asked: Asked, registry: MetricRegistry = B
     """
     everything = Asked(default_metrics=judged_metrics(registry))
     recorded = 0
-    for look in store.consult(lambda view: _looked(view, everything, registry)):
+    for look in store.consult(lambda view: looked(view, everything, registry)):
         events = {change.change_id: event_of(look, change) for change in look.changes if change.point is not None}
         news = news_of(look.series, look.changes, events)
         if news:
@@ -74,8 +74,12 @@ def record_trends(store: LedgerStore, asked: Asked, registry: MetricRegistry = B
     return replace(trends(store, asked, registry), recorded=recorded)
 
 
-def _looked(view: LedgerView, asked: Asked, registry: MetricRegistry) -> list[Look]:
-    """Return every series that was asked for with its changes."""
+def looked(view: LedgerView, asked: Asked, registry: MetricRegistry) -> list[Look]:
+    """Return every series that was asked for, with its runs and its changes.
+
+    Raises:
+        ConfigurationError: As ``trends``.
+    """
     asked = asked if asked.default_metrics else replace(asked, default_metrics=judged_metrics(registry))
     chosen = chosen_runs(view, asked)
     found = read_histories(view, asked, chosen)
@@ -103,7 +107,7 @@ def _looked(view: LedgerView, asked: Asked, registry: MetricRegistry) -> list[Lo
     return looks
 
 
-def _report(looks: Sequence[Look], asked: Asked) -> TrendReport:
+def report_of(looks: Sequence[Look], asked: Asked) -> TrendReport:
     """Return what is shown: the series with runs in the window, worst first."""
     shown = [told(look) for look in looks if look.in_window.any()]
     ordered = tuple(sorted(shown, key=_urgency))

@@ -168,3 +168,17 @@ def test_what_is_shown_as_an_escape_is_what_has_no_mark_of_its_own():
     for character in map(chr, range(0x11000)):
         bare = character.isprintable() or unicodedata.category(character) == "Zs"
         assert (printable(character) == character) == bare
+
+
+@pytest.mark.parametrize("limit", [40, 80])
+def test_names_are_cut_where_a_terminal_is_narrow_and_numbers_are_not(limit):
+    names = ["enriched_companies_of_every_exchange_there_is", "日本" * 20, "short"]
+    rows = pa.table({"asset": names, "metric": ["peak_increase_bytes"] * 3, "value": [2**30 * 1.0] * 3})
+    out = io.StringIO()
+    columns = [Column("asset", "asset"), Column("metric", "metric"), Column("value", "value", "bytes")]
+    table.write(rows, columns, out, columns_wide=limit)
+    header, *lines = out.getvalue().splitlines()
+    assert max(width(line) for line in (header, *lines)) <= limit
+    assert all(line.endswith("1,024.0 MiB") for line in lines)
+    assert lines[0].startswith("enriched_")
+    assert ("…" in lines[0]) == (limit < 80)

@@ -166,6 +166,7 @@ def test_a_secret_is_neither_taken_from_a_command_line_nor_shown_nor_told_in_an_
 
 def test_variables_that_choose_files_or_belong_to_others_are_no_settings():
     environ = {"DAGSTER_LEDGER_CONFIG": "x", "DAGSTER_LEDGER_ENV": "y", "DAGSTER_HOME": "z", "CHUNK_SIZE": "1"}
+    environ["DAGSTER_LEDGER_PROTECTED_REF"] = "main"
     assert resolve(environ=environ).sources == resolve().sources
 
 

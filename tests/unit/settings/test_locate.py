@@ -131,6 +131,7 @@ NOT_COMPARED = {
     "dask_scheduler",
     "notify_webhook_urls",
     "notify_commands",
+    "report_url",
     "regression",
     "monitoring",
     "readiness_off",

@@ -39,6 +39,7 @@ OTHERS = {
     "notify_min_severity": ("error", "critical", "warning"),
     "notify_webhook_urls": (["http://a"], ["http://b"], ["http://c"]),
     "notify_commands": (["a"], ["b"], ["c"]),
+    "report_url": ("http://a/", "http://b/", "http://c/"),
     "readiness_off": (["a"], ["b"], ["c"]),
     "limits": tuple({"a": {"duration_s": {"max": bound}}} for bound in (1.0, 2.0, 3.0)),
     "regression": tuple(
