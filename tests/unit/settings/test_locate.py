@@ -141,6 +141,7 @@ OTHER = {
     "metrics": "{m: {unit: s, direction: neutral, kind: time, description: d}}",
     "notify_webhook_urls": "[x]",
     "notify_commands": "[x]",
+    "report_url": "https://a/",
     "readiness_off": "[trends_hold]",
     "regression": "{limits: {time: 0.5}}",
     "monitoring": "{stale_after_s: 5.0}",
