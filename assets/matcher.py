@@ -150,7 +150,18 @@ class Matcher:
         """Return rows of the source as they are matched: numbered, names and identifiers as text."""
         columns = tuple(dict.fromkeys((*self._name, *(one.column for one in self.spec.identifiers))))
         table = with_text(source.read(start, stop, columns), self.source, columns)
+        for column in columns:
+            _check_text(table, column, start)
         return table.append_column(SOURCE_SCHEMA_ROW, pa.array(range(start, stop), pa.int64()))
+
+
+def _check_text(table: pa.Table, column: str, start: int) -> None:
+    """Refuse bytes that are no text: Parquet does not look, and DuckDB gives up all it holds when it meets them."""
+    try:
+        table.column(column).cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid as error:
+        message = f"column {column} holds what is not UTF-8 in rows {start} to {start + table.num_rows - 1}"
+        raise pa.ArrowInvalid(message) from error
 
 
 def _limit(connection: duckdb.DuckDBPyConnection, resources: Resources, spill: str) -> None:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.io import ParquetIOManager
-from ledger.errors import ConfigurationError
+from ledger.errors import ConfigurationError, StoreError
 
 TABLE = pa.table({"a": ["x", None], "b": [[1], []]})
 
@@ -49,7 +49,7 @@ def test_a_file_cut_short_by_the_medium_leaves_the_table_before_and_no_litter(st
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, limits[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):
+        with pytest.raises(StoreError, match="File too large"):
             ParquetIOManager().handle_output(output("made"), pa.table({"a": list(range(100_000))}))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -70,7 +70,7 @@ def test_a_medium_that_refuses_the_rename_leaves_the_table_before_and_no_litter(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StoreError, match="the disk is full"):
         ParquetIOManager().handle_output(output("made"), TABLE.slice(1))
     assert pq.read_table(stages / "made.parquet").equals(TABLE)
     assert [path.name for path in stages.iterdir()] == ["made.parquet"]
