@@ -23,10 +23,12 @@ _SEEDS: Final = 200
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Only show that everything works; the figures mean nothing.")
+@click.option("--run", "runs", multiple=True, type=click.Choice(list(real.RUNS)), help="Only these real runs.")
 @click.option("--write", is_flag=True, help="Write docs/progress.md.")
-def main(*, quick: bool, write: bool) -> None:
+def main(*, quick: bool, runs: tuple[str, ...], write: bool) -> None:
     """Measure the error of the time left, on simulated and on real runs."""
-    text = f"{simulated_table(20 if quick else _SEEDS)}\n\n{real_table(quick=quick)}"
+    chosen = runs or tuple(real.RUNS)
+    text = f"{simulated_table(20 if quick else _SEEDS)}\n\n{real_table(chosen, quick=quick)}"
     click.echo(text)
     if write and not quick:
         page = DOCUMENT.read_text(encoding="utf-8")
@@ -49,12 +51,13 @@ def simulated_table(seeds: int) -> str:
     return "\n".join([*rows, "", "In brackets: what nine of ten runs stay below."])
 
 
-def real_table(*, quick: bool) -> str:
-    """Return the errors on real runs, as Markdown."""
+def real_table(chosen: tuple[str, ...], *, quick: bool) -> str:
+    """Return the errors on some real runs, as Markdown."""
     size = real.QUICK if quick else real.FULL
     rows = ["| real run | estimates | median error | nine of ten below | goal |", "|---|---|---|---|---|"]
-    for name, run in real.RUNS.items():
+    for name in chosen:
         click.echo(f"real run: {name}", err=True)
+        run = real.RUNS[name]
         with tempfile.TemporaryDirectory(prefix="bench-eta-") as place:
             errors = run(Path(place), size)
         figures = f"{len(errors)} | {np.median(errors):.1%} | {np.quantile(errors, 0.9):.1%}"

@@ -40,7 +40,7 @@ class Size:
     chunk: int
 
 
-FULL: Final = Size(400_000, 50_000, 8_000)
+FULL: Final = Size(60_000, 10_000, 1_500)
 QUICK: Final = Size(4_000, 3_000, 200)
 
 Told = list[tuple[datetime, ProgressReported]]
@@ -60,7 +60,7 @@ def pool(place: Path, size: Size) -> np.ndarray:
 
 def adaptive(place: Path, size: Size) -> np.ndarray:
     """A run whose memory is short, so that its chunks change."""
-    _wait(_started(place, size, memory_threshold_mb=256))
+    _wait(_started(place, size, memory_threshold_mb=384))
     return _errors(_told(place)[-1])
 
 
