@@ -104,12 +104,12 @@ DESIGNS: Final[Mapping[str, Design]] = {
     LIMIT: scan_and_write,
     "identifiers alone, DuckDB": identifiers_in_duckdb,
     "identifiers alone, Polars streaming": identifiers_in_polars,
-    IDENTIFIERS: Ours(by_name=False, keep="registries"),
+    IDENTIFIERS: Ours(by_name=False),
     "pandas loop, rapidfuzz": pandas_loop,
-    COLD: Ours(),
-    PIPELINE: Ours(keep="registries"),
-    "this pipeline, chunks of 100,000": Ours(keep="registries", chunk_size=100_000),
-    PROCESSES: Ours(keep="registries", workers=2),
+    COLD: Ours(keep=""),
+    PIPELINE: Ours(),
+    "this pipeline, chunks of 100,000": Ours(chunk_size=100_000),
+    PROCESSES: Ours(workers=2),
 }
 """Kept registries are made by the first round, and found by the later ones: medians are of what is found."""
 

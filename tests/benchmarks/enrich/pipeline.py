@@ -49,7 +49,7 @@ class Ours:
     workers: int = 1
     memory_threshold_mb: int | None = None
     by_name: bool = True
-    keep: str = ""
+    keep: str = "registries"
 
     def __call__(self, awards: Path, registry: Path, out: Path) -> Mapping[str, float]:
         """Link the awards; return what happened meanwhile."""
