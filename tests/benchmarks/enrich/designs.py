@@ -111,7 +111,7 @@ DESIGNS: Final[Mapping[str, Design]] = {
     "this pipeline, chunks of 100,000": Ours(chunk_size=100_000),
     PROCESSES: Ours(workers=2),
 }
-"""Kept registries are made by the first round, and found by the later ones: medians are of what is found."""
+"""Kept registries are made by the first round, and found by the later ones: with three rounds, medians are of these."""
 
 SAME_BYTES: Final = (COLD, PIPELINE, "this pipeline, chunks of 100,000", PROCESSES)
 """What has to make the same file."""

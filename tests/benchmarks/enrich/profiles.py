@@ -8,6 +8,6 @@ MEMORY: Final = "memory-constrained"
 SPEED: Final = "performance-optimised"
 PROFILES: Final[Mapping[str, Mapping[str, int]]] = {
     DEFAULT: {},
-    MEMORY: {"chunk_size": 5_000, "memory_threshold_mb": 384},
+    MEMORY: {"memory_threshold_mb": 384},
     SPEED: {"chunk_size": 100_000, "memory_threshold_mb": 8_192},
 }

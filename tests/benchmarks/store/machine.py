@@ -42,7 +42,7 @@ def _file_system(directory: Path) -> str:
     done = subprocess.run(
         ["findmnt", "-n", "-o", "FSTYPE,OPTIONS", "-T", str(directory)], capture_output=True, text=True, check=False
     )
-    kind, _, options = done.stdout.strip().partition(" ")
+    kind, _, options = (done.stdout.strip().splitlines() or [""])[-1].partition(" ")
     kept = [option for option in options.strip().split(",") if option and "/" not in option]
     return f"{kind or 'unknown'} ({', '.join(kept)})" if kept else kind or "unknown"
 

@@ -150,7 +150,7 @@ def test_a_few_kills_leave_the_same_bytes_and_whole_versions(tmp_path):
     assert list((tmp_path / "work").iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 def test_a_hundred_random_kills_leave_the_same_bytes_and_whole_versions(tmp_path):
     story = Story(tmp_path, seed=20261126)
