@@ -28,7 +28,7 @@ from ledger.service.baselines.accepted import DIRECTORY, AcceptedBaselines, from
 from ledger.service.monitoring.comparing import figures_of
 from ledger.service.project.clock import Clock, utc_now
 from ledger.settings import RegressionSettings
-from ledger.store.protocol import Cursor, EventQuery, LedgerStore, LedgerView, SealingStore
+from ledger.store.protocol import Cursor, EventQuery, LedgerStore, LedgerView, Problem, SealingStore
 from ledger.units import RATIO
 
 _VALUES: Final = "metric_measured"
@@ -96,13 +96,22 @@ class Collector:
         Raises:
             StoreError: The ledger cannot be read.
         """
-        problems = self._store.verify().problems if isinstance(self._store, SealingStore) else self._store.problems()
+        problems = self._problems()
+        if problems:
+            # A compaction without grace takes files away while they are verified. Damage is still there when looked again.
+            again = self._problems()
+            problems = [problem for problem in problems if problem in again]
         found = Integrity(not problems, self._clock())
         with self._lock:
             self._integrity = found
         for problem in problems:
             self._complain_once(f"the ledger is not what was appended: {problem.where}: {problem.what}")
         return found
+
+    def _problems(self) -> list[Problem]:
+        if isinstance(self._store, SealingStore):
+            return list(self._store.verify().problems)
+        return list(self._store.problems())
 
     def _looked(self) -> Standings | None:
         """Return the standings, after a look at what came since the last one."""
