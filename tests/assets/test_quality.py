@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from assets.matching.match import MATCH_SCHEMA
 from assets.quality import score, write_report
+from ledger.errors import StoreError
 
 RATIOS = ("match_rate", "precision", "recall", "mean_confidence", "calibration_error")
 ROWS = [
@@ -200,7 +201,7 @@ def test_a_report_that_cannot_be_written_leaves_the_one_before(tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(StoreError, match=r"report\.json: the disk is full"):
         write_report(score(matches([]), truth([])), tmp_path / "report.json")
     assert (tmp_path / "report.json").read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]

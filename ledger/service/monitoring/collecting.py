@@ -98,7 +98,7 @@ class Collector:
         """
         problems = self._problems()
         if problems:
-            # A compaction without grace takes files away while they are verified. Damage is still there when looked again.
+            # A compaction without grace takes files away while they are verified; damage is there on a second look.
             again = self._problems()
             problems = [problem for problem in problems if problem in again]
         found = Integrity(not problems, self._clock())
