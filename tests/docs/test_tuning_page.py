@@ -48,7 +48,8 @@ def test_the_profiles_are_those_that_are_measured():
         Settings(**profile)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.timeout(900)
 def test_each_profile_beats_the_defaults_at_what_it_is_advised_for(tmp_path):
     told = {name: json.dumps(dict(way)) for name, way in PROFILES.items()}
     made = files(tmp_path, 150_000, 100_000)
