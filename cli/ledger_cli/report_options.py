@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ledger_cli.gating import where_options
+from ledger_cli.readiness import judging_options
 
 if TYPE_CHECKING:
     from ledger.metrics import MetricRegistry
@@ -22,14 +23,7 @@ DEFAULT_RUNS = 100
 def shown_options(command: F) -> F:
     """Add the options that say what is shown, and where everything is."""
     for option in (
-        click.option(
-            "--protected-ref",
-            metavar="REF",
-            help="Where the trust root is read. [default: $DAGSTER_LEDGER_PROTECTED_REF, then the default branch of"
-            " origin]",
-        ),
-        click.option("--commit", metavar="ID", help="Commit whose readiness is judged. [default: what is checked out]"),
-        click.option("--environment", default="prod", show_default=True, help="Where it is to be deployed."),
+        judging_options,
         click.option("--readiness/--no-readiness", default=True, help="Whether readiness is judged."),
         click.option("--gate/--no-gate", default=True, help="Whether the regression gate is asked, a job each."),
         click.option("--title", metavar="TEXT", help="What the report is called. [default: the project's directory]"),

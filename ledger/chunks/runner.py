@@ -244,11 +244,12 @@ class _Run:
         The first ones are told by their own time, for the workers had to be started before.
         """
         self.untimed += made
-        if len(self.untimed) < self.workers.workers:
+        workers = self.workers.workers
+        if not self.untimed or len(self.untimed) < workers:
             return
         now_s = time.monotonic()
         rows = sum(chunk.part.stop - chunk.part.start for chunk in self.untimed)
-        own_s = sum(chunk.wall_s for chunk in self.untimed) / self.workers.workers
+        own_s = sum(chunk.wall_s for chunk in self.untimed) / max(workers, 1)  # A cluster may just have lost all.
         self.rate.observe(rows, own_s if self.timed_s is None else now_s - self.timed_s)
         self.timed_s = now_s
         self.untimed.clear()

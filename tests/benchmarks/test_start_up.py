@@ -4,23 +4,12 @@ import os
 import subprocess
 import sys
 
-import click
 import pytest
 
 from ledger_cli.main import cli
+from tests.cli.conftest import every_command
 
 MEASURED = 9
-
-
-def helps(command: click.Command, *words: str):
-    """Yield the words of every command, groups included."""
-    yield words
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None
-            yield from helps(below, *words, name)
 
 
 def least_cpu_s(*arguments: str, measured: int = MEASURED) -> float:
@@ -49,7 +38,7 @@ def test_every_help_takes_at_most_four_times_what_importing_click_takes(record_p
     bare_s, click_s = least_cpu_s("-c", "pass"), least_cpu_s("-c", "import click") - least_cpu_s("-c", "pass")
     taken_s = {
         " ".join(words): least_cpu_s("-m", "ledger_cli.main", *words, "--help", measured=3) - bare_s
-        for words in helps(cli)
+        for _, words in every_command(cli)
     }
     worst = max(taken_s, key=lambda words: taken_s[words])
     record_property("worst_help", worst)

@@ -20,6 +20,16 @@ RUNS = 6
 REPORT = "https://reports.example.org/ledger-report.html"
 """Where the report is said to be; nothing asks there."""
 
+INKED = """
+canvas => {
+  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+  let inked = 0;
+  for (let i = 3; i < data.length; i += 4) inked += data[i] > 0;
+  return inked;
+}
+"""
+"""How many pixels of a canvas something was drawn on."""
+
 
 @pytest.fixture(scope="session")
 def chromium():

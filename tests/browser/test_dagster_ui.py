@@ -8,7 +8,7 @@ import pytest
 from ledger.events import MetricMeasured
 from ledger.events.codec import from_table
 from ledger.store import open_store
-from tests.browser.conftest import REPORT, RUNS
+from tests.browser.conftest import INKED, REPORT, RUNS
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -21,14 +21,6 @@ query Entries($key: AssetKeyInput!) {
       }
     }
   }
-}
-"""
-INKED = """
-canvas => {
-  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-  let inked = 0;
-  for (let i = 3; i < data.length; i += 4) inked += data[i] > 0;
-  return inked;
 }
 """
 

@@ -12,6 +12,7 @@ from playwright.sync_api import sync_playwright
 from ledger.report.html import page as page_of
 from ledger.report.overview import GateSection
 from ledger.units import format_value
+from tests.browser.conftest import INKED
 from tests.report.answers import HOSTILE, finding
 from tests.report.answers import report as answered
 from tests.report.overviews import METRICS, chart, hostile, large, overview, run_id
@@ -23,14 +24,6 @@ AXE = ROOT / ".venv" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
 WATCH = (
     "document.addEventListener('securitypolicyviolation', event => console.error(`policy: ${event.violatedDirective}`))"
 )
-INKED = """
-canvas => {
-  const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-  let inked = 0;
-  for (let i = 3; i < data.length; i += 4) inked += data[i] > 0;
-  return inked;
-}
-"""
 READY = "html[data-ready=true]"
 
 
@@ -236,6 +229,7 @@ def test_the_table_says_what_the_charts_say(show):
     sheet.get_by_role("combobox", name="Shown as").select_option("")
     values = sheet.locator(".card").first.locator(".values")
     values.locator("summary").click()
+    values.locator("tbody tr").first.wait_for()  # Rows are made once the table is open.
     assert values.locator("tbody tr").count() == 40
     assert values.locator("tbody tr").first.locator("td").nth(3).inner_text() == format_value(trend.latest, "s")
 
@@ -249,7 +243,9 @@ def test_numbers_are_written_as_the_command_line_writes_them(show, unit):
     object.__setattr__(one.trend, "unit", unit)
     sheet = show(overview((one,)))
     sheet.locator(".card .values summary").first.click()
-    shown = sheet.locator(".card .values tbody tr td:nth-child(4)").all_inner_texts()
+    cells = sheet.locator(".card .values tbody tr td:nth-child(4)")
+    cells.first.wait_for()
+    shown = cells.all_inner_texts()
     assert shown == [format_value(value, unit) for value in reversed(values)]
 
 

@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import pytest
 
 from ledger.events import (
@@ -41,6 +42,17 @@ class Said:
     @property
     def json(self):
         return json.loads(self.out)
+
+
+def every_command(command: click.Command, *words: str) -> Iterator[tuple[click.Command, tuple[str, ...]]]:
+    """Yield every command with the words that call it, groups included."""
+    yield command, words
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from every_command(below, *words, name)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 from ledger.store import open_store
 from ledger_cli.main import cli, main
+from tests.cli.conftest import every_command
 
 LINES, PARTS, SEED = 500, 5, 20_261_126
 DOCUMENTED = frozenset({0, 1, 2, 3, 4, 5, 130})
@@ -30,20 +31,6 @@ NEVER = frozenset({"--follow", "--debug"})
 """Following never ends, and debugging is for tracebacks."""
 SLOW = frozenset({"run", "confirm", "smoke", "guard"})
 """Commands that start other programs; they get a smaller share."""
-
-
-def commands(command: click.Command, *words: str):
-    """Yield each command that does something and ends, with the words that call it."""
-    if words[-1:] == ("serve",):
-        return
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None
-            yield from commands(below, *words, name)
-    else:
-        yield command, words
 
 
 def value_for(parameter: click.Parameter, source: random.Random) -> str:
@@ -86,7 +73,11 @@ def test_nothing_that_is_typed_ends_in_a_traceback_or_damages_the_ledger(
     (tmp_path / "text.txt").write_text("a text\n")
     (tmp_path / "binary.bin").write_bytes(bytes(range(256)))
     source = random.Random(SEED + part)
-    known = list(commands(cli))
+    known = [
+        (command, words)
+        for command, words in every_command(cli)
+        if not isinstance(command, click.Group) and words[-1] != "serve"
+    ]
     before = {str(path): path.read_bytes() for path in place.rglob("*") if path.is_file()}
     wrong = []
     for _ in range(LINES // PARTS):

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+import yaml
 
 from tests.readiness.site import approved, made, said
 
@@ -78,4 +79,8 @@ def test_metrics_and_alerts_reach_the_monitoring(good, tmp_path, evidence):
     rules = "".join(path.read_text() for path in (tmp_path / "rules").rglob("*") if path.suffix in {".yml", ".yaml"})
     assert "regression" in rules.lower()
     assert "severity: critical" in rules
+    files = [yaml.safe_load(path.read_text()) for path in (tmp_path / "rules").rglob("*.y*ml")]
+    groups = {group["name"]: group["rules"] for file in files for group in file.get("groups", ())}
+    severities = {rule["labels"]["severity"] for rule in groups["dagster-ledger-regressions"]}
+    assert severities == {"warning", "error", "critical"}
     evidence("metrics of the last run as a textfile; Prometheus rules from the same settings")

@@ -8,7 +8,6 @@ Rules:
 """
 
 import hmac
-import ipaddress
 import socket
 import socketserver
 import threading
@@ -21,6 +20,7 @@ from urllib.parse import urlsplit
 from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.report.monitoring.exposition import CONTENT_TYPES, exposition, form_of
 from ledger.service.monitoring.collecting import Collector
+from ledger.serving.guard import is_loopback
 
 PATH: Final = "/metrics"
 LEAST_TOKEN: Final = 16
@@ -84,7 +84,7 @@ def check_token(host: str, token: str | None) -> None:
     Raises:
         ConfigurationError: It does, or the token is too short.
     """
-    if token is None and not _is_loopback(host):
+    if token is None and not is_loopback(host):
         message = (
             f"{host} is reachable from elsewhere, so whoever scrapes it must bring a token; name a file that holds one"
             " with --token-file, or listen on 127.0.0.1"
@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_meant(self) -> bool:
         """Return whether a request is for this server: a web page that renames itself to an address here is not."""
         host = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
-        return self.server.token is not None or host == "localhost" or _is_loopback(host)
+        return self.server.token is not None or is_loopback(host)
 
     def _is_allowed(self) -> bool:
         if self.server.token is None:
@@ -176,13 +176,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 MARKS: Final = ("<!-- enrich: begin -->", "<!-- enrich: end -->")
 
 
-def page(machine: Mapping[str, str], judged: Iterable[Judged], *tables: Sequence[str]) -> str:
+def page(command: str, machine: Mapping[str, str], judged: Iterable[Judged], *tables: Sequence[str]) -> str:
     """Return everything as Markdown."""
-    lines = ["Made by `make bench-enrich` on", "", *(f"- {name}: {value}" for name, value in machine.items()), ""]
+    lines = [f"Made by `{command}` on", "", *(f"- {name}: {value}" for name, value in machine.items()), ""]
     lines += ["### Goals", "", *goal_lines(judged), ""]
     for table in tables:
         lines += [*table, ""]

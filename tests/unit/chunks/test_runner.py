@@ -17,11 +17,14 @@ from ledger.chunks import (
     ParquetWriting,
     Parts,
     PlanChangedError,
+    Resources,
     WatchedFile,
     publish,
     regrouped,
     run,
+    runner,
 )
+from ledger.chunks.executors import InProcess
 from ledger.errors import StoreError
 from ledger.measure.deadline import time_limit
 from tests.unit.chunks.making import SCHEMA, Heard, Maker, plan, squares
@@ -66,6 +69,26 @@ def test_progress_and_the_time_left_are_told_with_each_chunk(tmp_path, notes):
     run(plan(35), tmp_path / "work", Maker(notes), options(), heard)
     assert [(done, total) for done, total, _ in heard.progress] == [(10, 35), (20, 35), (30, 35), (35, 35)]
     assert heard.progress[-1][2] == 0.0
+    assert all(eta is not None and eta >= 0.0 for _, _, eta in heard.progress)
+
+
+def test_a_cluster_that_loses_all_its_workers_for_a_while_is_waited_for(tmp_path, notes, monkeypatch):
+    class Fading(InProcess):
+        """Has no worker for two rounds after each chunk, as a cluster whose workers died and are started again."""
+
+        rounds = 0
+
+        def outcomes(self):
+            found = super().outcomes()
+            self.rounds = 2 if found else self.rounds - 1
+            self.workers = 0 if self.rounds > 0 else 1
+            return found
+
+    monkeypatch.setattr(runner, "open_executor", lambda *told: Fading(*told[:2], Resources(None), told[2], 60.0))
+    heard = Heard()
+    finished = run(plan(35), tmp_path / "work", Maker(notes), options(), heard)
+    assert result(tmp_path / "work", finished).equals(squares(0, 35))
+    assert [(done, total) for done, total, _ in heard.progress] == [(10, 35), (20, 35), (30, 35), (35, 35)]
     assert all(eta is not None and eta >= 0.0 for _, _, eta in heard.progress)
 
 
