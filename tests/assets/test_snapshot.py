@@ -10,11 +10,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from assets.snapshot import check
+from assets.snapshot import EDITIONS, check
 from assets.sources import DATA
 
 ROOT = Path(__file__).parents[2]
-PROVENANCE = json.loads((DATA / "provenance.json").read_text())
+PLACES = [edition.place for edition in EDITIONS]
 FILES = ["companies.parquet", "cusips.parquet", "registrants.parquet", "truth.parquet"]
 
 
@@ -23,6 +23,10 @@ def copied(tmp_path):
     """The data of a copy of the repository's ``assets``, which its own ``assets.snapshot`` checks."""
     shutil.copytree(ROOT / "assets", tmp_path / "assets", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path / "assets" / "data"
+
+
+def provenance_of(place):
+    return json.loads((DATA / place / "provenance.json").read_text())
 
 
 def checked(root) -> tuple[int, str, str]:
@@ -42,22 +46,26 @@ def test_the_repository_holds_what_its_provenance_says():
     assert checked(ROOT) == (0, "", "")
 
 
-def test_provenance_names_every_file_with_its_digest_and_its_rows():
-    assert sorted(path.name for path in DATA.glob("*.parquet")) == FILES
-    assert sorted(entry["file"] for entry in PROVENANCE["snapshots"]) == FILES
-    for entry in PROVENANCE["snapshots"]:
-        data = (DATA / entry["file"]).read_bytes()
+@pytest.mark.parametrize("place", PLACES)
+def test_provenance_names_every_file_with_its_digest_and_its_rows(place):
+    here, provenance = DATA / place, provenance_of(place)
+    assert sorted(path.name for path in here.glob("*.parquet")) == FILES
+    assert sorted(entry["file"] for entry in provenance["snapshots"]) == FILES
+    for entry in provenance["snapshots"]:
+        data = (here / entry["file"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == entry["sha256"]
-        assert pq.read_metadata(DATA / entry["file"]).num_rows == entry["rows"] > 0
+        assert pq.read_metadata(here / entry["file"]).num_rows == entry["rows"] > 0
+        assert pq.read_schema(here / entry["file"]) == pq.read_schema(DATA / entry["file"])
 
 
-def test_provenance_names_the_packages_their_versions_and_licences():
-    assert {(entry["package"], entry["version"]) for entry in PROVENANCE["sources"]} == {
-        ("pytickersymbols", "1.17.10"),
-        ("edgartools", "5.62.1"),
+@pytest.mark.parametrize("edition", EDITIONS, ids=PLACES)
+def test_provenance_names_the_packages_their_versions_and_licences(edition):
+    sources = provenance_of(edition.place)["sources"]
+    assert {(entry["package"], entry["version"]) for entry in sources} == {
+        (package.name, package.version) for package in (edition.indices, edition.registry)
     }
     licences = (DATA / "LICENSES.md").read_text()
-    for entry in PROVENANCE["sources"]:
+    for entry in sources:
         assert entry["licence"] == "MIT"
         assert len(entry["sha256"]) == 64
         assert entry["package"] in licences
@@ -94,6 +102,12 @@ def test_a_provenance_that_cannot_be_read_is_one_problem_and_no_traceback(copied
     assert problem.startswith("provenance.json cannot be read")
 
 
+def test_damage_to_an_earlier_edition_is_told_with_its_place(copied):
+    flip(copied / "earlier" / "1" / "truth.parquet", 9)
+    (problem,) = check(copied)
+    assert problem.startswith("earlier/1/truth.parquet is ")
+
+
 def test_a_file_that_provenance_does_not_name_is_a_problem(copied):
     shutil.copy(copied / "truth.parquet", copied / "more.parquet")
     (problem,) = check(copied)
@@ -101,7 +115,8 @@ def test_a_file_that_provenance_does_not_name_is_a_problem(copied):
 
 
 def test_nothing_the_matcher_reads_of_a_company_tells_its_ticker():
-    assert pq.read_schema(DATA / "companies.parquet").names == ["company_id", "index", "name", "country", "isins"]
-    tickers = set(pq.read_table(DATA / "truth.parquet").column("ticker").to_pylist())
-    companies = pq.read_table(DATA / "companies.parquet").to_pylist()
-    assert not [row for row in companies if tickers & set(row["isins"])]
+    for here in (DATA / place for place in PLACES):
+        assert pq.read_schema(here / "companies.parquet").names == ["company_id", "index", "name", "country", "isins"]
+        tickers = set(pq.read_table(here / "truth.parquet").column("ticker").to_pylist())
+        companies = pq.read_table(here / "companies.parquet").to_pylist()
+        assert not [row for row in companies if tickers & set(row["isins"])]
