@@ -44,6 +44,7 @@ CHECKS: Final = (
 )
 
 ALERTS: Final = (
+    Column("alert_id", "alert"),
     Column("severity", "severity"),
     Column("asset", "asset"),
     Column("message", "message", cell_characters=400),

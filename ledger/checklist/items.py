@@ -21,6 +21,9 @@ from ledger.checklist.advice import (
 from ledger.checklist.facts import AlertFact, Facts, GateFact, RunFact
 from ledger.checklist.outcome import Evidence, Outcome, decimal, failure, listed, not_shown, shown
 
+_ID_CHARACTERS: Final = 8
+"""Of an alert's id, which `ack` takes the beginning of."""
+
 _BLOCKING: Final = frozenset({"error", "critical"})
 _WELL: Final = frozenset({"PASS", "WARN"})
 _UNFINISHED: Final = {"running": "has not ended", "incomplete": "made only part of what it meant to make"}
@@ -164,11 +167,15 @@ def _no_blocking_alerts(facts: Facts) -> Outcome:
         }
         for one in blocking
     }
-    wrong = [one.message for one in blocking if one.acknowledged_until is None or one.acknowledged_until <= facts.at]
+    wrong = [
+        f"{one.message} ({one.alert_id[:_ID_CHARACTERS]})"
+        for one in blocking
+        if one.acknowledged_until is None or one.acknowledged_until <= facts.at
+    ]
     if all(run.run_id is None for run in facts.runs):
         return not_shown("alerts: no run is in scope", evidence, "run the job on this commit")
     if wrong:
-        remedy = "mend it and run again, or answer for it with `dagster-ledger ack`"
+        remedy = "mend it and run again, or answer for it with `dagster-ledger ack` and what is in parentheses"
         return not_shown(f"{len(wrong)} alerts nobody answers for: {listed(wrong)}", evidence, remedy)
     answered = f", {len(blocking)} answered for" if blocking else ""
     return shown(f"no alert stands in the way{answered}", evidence)

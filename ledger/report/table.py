@@ -51,7 +51,7 @@ def _cell(value: Any, column: Column, unit: str | None) -> str:  # noqa: ANN401 
         return ABSENT
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    if column.name == "run_id":
+    if column.name in {"run_id", "alert_id"}:
         return printable(str(value)[:_ID_CHARACTERS])
     if isinstance(value, int | float) and not isinstance(value, bool):
         return format_value(value, unit)

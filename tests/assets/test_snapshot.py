@@ -55,7 +55,7 @@ def test_provenance_names_every_file_with_its_digest_and_its_rows(place):
         data = (here / entry["file"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == entry["sha256"]
         assert pq.read_metadata(here / entry["file"]).num_rows == entry["rows"] > 0
-        assert pq.read_schema(here / entry["file"]) == pq.read_schema(DATA / entry["file"])
+        assert pq.read_schema(here / entry["file"]).names == pq.read_schema(DATA / entry["file"]).names
 
 
 @pytest.mark.parametrize("edition", EDITIONS, ids=PLACES)
