@@ -13,10 +13,11 @@ endif
 
 .PHONY: run report test test-slow test-exhaustive check format dev bench-store bench-stats bench-eta bench-chunks bench-enrich bench-tuning scenarios demonstrate durability lock clean
 
+# The pipeline on the real input, and then, in a clone below .story, what comes of many runs: an accepted baseline, a
+# change that is refused, a deployment that is blocked and then signed.
 run: $(STAMP)
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
-	@echo
-	@echo "Look closer:  $(BIN)/dagster-ledger show latest     In Dagster's UI:  make dev"
+	$(BIN)/python -m tests.demonstrations.story
 
 report: $(STAMP)
 	$(BIN)/dagster-ledger report
@@ -106,4 +107,4 @@ $(STAMP): .ci/requirements.lock pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 clean:
-	rm -rf $(VENV) .dagster_home .ledger output build dist
+	rm -rf $(VENV) .dagster_home .ledger .story output build dist

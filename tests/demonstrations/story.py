@@ -244,6 +244,9 @@ def _alerts(story: Story) -> list[str]:
 
 def main() -> None:
     """Tell the story."""
+    if not (ROOT / ".git").exists():
+        sys.stdout.write("\nThe story is told in a clone, and this is no clone of the repository; get one with git.\n")
+        return
     story = Story(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT)
     for part in (_earlier, _accept, _worse, _incomplete, _refused, _ready):
         part(story)
