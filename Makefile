@@ -15,7 +15,7 @@ endif
 
 # The pipeline on the real input, and then, in a clone below .story, what comes of many runs: an accepted baseline, a
 # change that is refused, a deployment that is blocked and then signed.
-run: $(STAMP)
+run: $(STAMP) $(DAGSTER_HOME)/dagster.yaml
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
 	$(BIN)/python -m tests.demonstrations.story
 

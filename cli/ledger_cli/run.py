@@ -215,9 +215,10 @@ def launch_quietly(store: "LedgerStore", wanted: Mapping[str, Any], project: Pat
         logs: Where Dagster's home goes.
     """
     from ledger.service.project.code_location import needed_module
+    from ledger.service.project.home import make_home
 
     home = logs / "dagster_home"
-    home.mkdir()
+    make_home(home)
     specification = {"assets": (), "partition": None, "executor": "in_process", "from_failure": None} | {**wanted}
     specification["module"] = specification["module"] or needed_module(project)
     environment = os.environ | {"DAGSTER_HOME": str(home)}

@@ -41,9 +41,8 @@ class Story:
         self.place.mkdir(parents=True)
         (self.place / _MARKER).touch()
         self._environment: Final = {
-            **{key: word for key, word in os.environ.items() if not key.startswith("DAGSTER_LEDGER_")},
+            **{key: word for key, word in os.environ.items() if not key.startswith(("DAGSTER_", "GIT_"))},
             **NOBODY,
-            "DAGSTER_HOME": str(self.project / ".dagster_home"),
             "PYTHONPATH": f"{self.project}{os.pathsep}{self.project / 'cli'}",
             "COLUMNS": str(shutil.get_terminal_size((120, 40)).columns),
         }

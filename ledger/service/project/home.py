@@ -10,6 +10,17 @@ VARIABLE: Final = "DAGSTER_HOME"
 _INSTANCE_FILE: Final = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
+def make_home(home: Path) -> None:
+    """Make a home of our own where there is none: without telemetry, which would write into the user's directory.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        (home / "dagster.yaml").write_text(_INSTANCE_FILE, encoding="utf-8")
+
+
 def prepare_home(project: Path) -> Path:
     """Return Dagster's home: the one that is set, else ``.dagster_home`` of the project with telemetry off.
 
@@ -19,9 +30,10 @@ def prepare_home(project: Path) -> Path:
     named = os.environ.get(VARIABLE)
     home = Path(named).absolute() if named else project / ".dagster_home"
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        if not named and not (home / "dagster.yaml").exists():
-            (home / "dagster.yaml").write_text(_INSTANCE_FILE, encoding="utf-8")
+        if named:
+            home.mkdir(parents=True, exist_ok=True)
+        else:
+            make_home(home)
     except OSError as error:
         message = f"cannot make Dagster's home {home} ({error.strerror}); set {VARIABLE} to another directory"
         raise StoreError(message) from error
