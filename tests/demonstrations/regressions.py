@@ -37,6 +37,7 @@ class Stage:
         """Name the directory; a clone of the project and everything that is made is kept in it."""
         self._project: Final = place.absolute() / "project"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(self._project)], check=True)
+        self._forget_baselines()
         self._environment: Final = os.environ | {
             "DAGSTER_LEDGER_URI": str(place.absolute() / "ledger"),
             "DAGSTER_HOME": str(place.absolute() / "dagster"),
@@ -44,6 +45,13 @@ class Stage:
         }
         (place / "dagster").mkdir(parents=True, exist_ok=True)
         (place / "dagster" / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+
+    def _forget_baselines(self) -> None:
+        """Begin as a project in which nothing was accepted yet, by a branch of its own."""
+        git = ("git", "-C", str(self._project), "-c", "user.name=n", "-c", "user.email=n@example.org")
+        subprocess.run([*git, "remote", "remove", "origin"], check=True)
+        subprocess.run([*git, "rm", "-r", "--quiet", "--ignore-unmatch", "baselines/*.json"], check=True)
+        subprocess.run([*git, "commit", "--quiet", "--allow-empty", "-m", "Nothing is accepted"], check=True)
 
     def run(self, *words: str) -> tuple[int, str]:
         """Run the program; return exit code and output."""
