@@ -29,6 +29,7 @@ from assets.matcher import Matcher
 from assets.matching.spec import Identifier, MatchSpec
 from ledger.chunks import ChunkOptions, Plan, Resources, WorkedChunk, run
 from ledger.measure import environment
+from ledger.projections.circumstances import Machine
 from tests.benchmarks.chunks.one_thread import OneThread
 
 _DOCUMENT: Final = Path("docs/chunks.md")
@@ -136,7 +137,7 @@ def cpu_s() -> float:
 def table(found: dict[str, list[tuple[float, float, float]]], awards: int, registry: int, chunk_size: int) -> str:
     """Return the table of all ways, medians over the rounds."""
     about = (
-        f"{awards:,} awards, {registry:,} companies, chunks of {chunk_size:,} rows; {environment().machine_class};"
+        f"{awards:,} awards, {registry:,} companies, chunks of {chunk_size:,} rows; {Machine('', environment().machine_class).name};"
         f" medians of {len(next(iter(found.values())))} rounds, each way in turn."
     )
     lines = [
