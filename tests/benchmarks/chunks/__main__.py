@@ -136,8 +136,9 @@ def cpu_s() -> float:
 
 def table(found: dict[str, list[tuple[float, float, float]]], awards: int, registry: int, chunk_size: int) -> str:
     """Return the table of all ways, medians over the rounds."""
+    machine = Machine("", environment().machine_class).name
     about = (
-        f"{awards:,} awards, {registry:,} companies, chunks of {chunk_size:,} rows; {Machine('', environment().machine_class).name};"
+        f"{awards:,} awards, {registry:,} companies, chunks of {chunk_size:,} rows; {machine};"
         f" medians of {len(next(iter(found.values())))} rounds, each way in turn."
     )
     lines = [
