@@ -19,7 +19,7 @@ from ledger.checklist.advice import (
     trends_hold,
 )
 from ledger.checklist.facts import AlertFact, Facts, GateFact, RunFact
-from ledger.checklist.outcome import Evidence, Outcome, decimal, failure, listed, not_shown, shown
+from ledger.checklist.outcome import Evidence, Outcome, counted, decimal, failure, listed, not_shown, shown
 
 _ID_CHARACTERS: Final = 8
 """Of an alert's id, which `ack` takes the beginning of."""
@@ -51,7 +51,7 @@ def _smoke_tests(facts: Facts) -> Outcome:
         return not_shown("the commit has no smoke cases", evidence, "write config/smoke/cases.yaml")
     if wrong:
         return not_shown(f"smoke tests: {listed(wrong)}", evidence, "run `dagster-ledger smoke` on this commit")
-    return shown(f"{len(facts.smoke_cases)} smoke cases passed on this commit", evidence)
+    return shown(f"{counted(len(facts.smoke_cases), 'smoke case')} passed on this commit", evidence)
 
 
 def _quality_gates(facts: Facts) -> Outcome:
@@ -63,7 +63,7 @@ def _quality_gates(facts: Facts) -> Outcome:
         remedy = "run the job on this commit, and mend what its checks say"
         return not_shown(f"quality: {listed(wrong)}", evidence, remedy)
     count = sum(len(run.checks) for run in facts.runs)
-    return shown(f"{count} quality checks passed in the newest run of each job", evidence)
+    return shown(f"{counted(count, 'quality check')} passed in the newest run of each job", evidence)
 
 
 def _wrong_of_run(run: RunFact) -> list[str]:
@@ -176,7 +176,7 @@ def _no_blocking_alerts(facts: Facts) -> Outcome:
         return not_shown("alerts: no run is in scope", evidence, "run the job on this commit")
     if wrong:
         remedy = "mend it and run again, or answer for it with `dagster-ledger ack` and what is in parentheses"
-        return not_shown(f"{len(wrong)} alerts nobody answers for: {listed(wrong)}", evidence, remedy)
+        return not_shown(f"{counted(len(wrong), 'alert')} nobody answers for: {listed(wrong)}", evidence, remedy)
     answered = f", {len(blocking)} answered for" if blocking else ""
     return shown(f"no alert stands in the way{answered}", evidence)
 
@@ -200,7 +200,7 @@ def _overrides_recorded(facts: Facts) -> Outcome:
         said = f"configuration: nothing is recorded of {listed(unknown) or 'any job'}"
         return not_shown(said, evidence, "run the job on this commit")
     count = sum(len(run.overrides) for run in facts.runs)
-    return shown(f"the configuration is recorded, {count} overrides among it", evidence)
+    return shown(f"the configuration is recorded, {counted(count, 'override')} among it", evidence)
 
 
 ITEMS: Final[Mapping[str, Item]] = MappingProxyType(

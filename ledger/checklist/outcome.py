@@ -41,6 +41,11 @@ def decimal(value: float | None) -> str | None:
     return None if value is None else repr(float(value))
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things, for instance ``1 alert`` or ``3 alerts``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def listed(said: list[str]) -> str:
     """Return the first few, and how many more there are."""
     rest = len(said) - _FEW
