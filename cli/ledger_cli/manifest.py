@@ -61,7 +61,14 @@ def manifest() -> None:
 @judging_options
 @artifact_option
 @click.option("--valid", "valid_s", type=Span(), metavar="TIME", help="How long. [default: as the policy allows]")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT, show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT,
+    show_default=True,
+    help="Write the manifest to this file.",
+)
 @ledger_option
 def build(
     *,

@@ -13,7 +13,14 @@ from ledger_cli.sealing import open_sealing
 
 
 @readiness.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--manifest", "file", type=click.Path(path_type=Path), default=DEFAULT, show_default=True)
+@click.option(
+    "--manifest",
+    "file",
+    type=click.Path(path_type=Path),
+    default=DEFAULT,
+    show_default=True,
+    help="The signed manifest that has to hold.",
+)
 @deploying_options(replay=True)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def guard(*, file: Path, command: tuple[str, ...], ledger_uri: str | None, **options: Any) -> None:
