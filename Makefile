@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.synced
-export DAGSTER_HOME ?= $(CURDIR)/.dagster_home
+ifeq ($(strip $(DAGSTER_HOME)),)
+export DAGSTER_HOME := $(CURDIR)/.dagster_home
+endif
 
 # The tests write many small files and wait for the disk each time; where there is room in memory, they write there.
 ROOMY := $(shell [ -w /dev/shm ] && [ "$$(df -k --output=avail /dev/shm | tail -1)" -ge 4000000 ] && echo /dev/shm)
@@ -15,7 +17,7 @@ endif
 
 # The pipeline on the real input, and then, in a clone below .story, what comes of many runs: an accepted baseline, a
 # change that is refused, a deployment that is blocked and then signed.
-run: $(STAMP) $(DAGSTER_HOME)/dagster.yaml
+run: $(STAMP) .dagster_home/dagster.yaml
 	$(BIN)/dagster-ledger run --job enrich_companies --executor in_process
 	$(BIN)/python -m tests.demonstrations.story
 
@@ -44,18 +46,19 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-dev: $(STAMP) $(DAGSTER_HOME)/dagster.yaml
+dev: $(STAMP) .dagster_home/dagster.yaml
 	$(BIN)/dagster dev
 
-$(DAGSTER_HOME)/dagster.yaml:
-	mkdir -p $(DAGSTER_HOME)
+# Dagster's own telemetry is off in the home that is made here; a home that is named stays as it is.
+.dagster_home/dagster.yaml:
+	mkdir -p .dagster_home
 	printf 'telemetry:\n  enabled: false\nnux:\n  enabled: false\n' > $@
 
 # The store beside its peers and limits, and the table and chart of docs/performance.md; ten minutes of a quiet machine.
 bench-store: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.store --write $(ARGS)
 
-# How often the statistics are wrong, beside their peers, and the tables of docs/statistics.md; half an hour.
+# How often the statistics are wrong, beside their peers, and the tables of docs/statistics.md; a quarter of an hour.
 bench-stats: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.stats $(ARGS)
 

@@ -100,7 +100,10 @@ def build(wheels: Path, edition: Edition = EDITIONS[-1]) -> dict[str, bytes]:
 
 def check(directory: Path = DATA) -> list[str]:
     """Return one sentence per committed file, of any edition, that is not what its provenance says."""
-    problems = []
+    earlier = directory / "earlier"
+    places = {edition.place for edition in EDITIONS}
+    found = {f"earlier/{path.name}" for path in earlier.iterdir()} if earlier.is_dir() else set()
+    problems = [f"{place} is no edition; remove it, or name it in assets/snapshot.py" for place in found - places]
     for edition in sorted(EDITIONS, key=lambda one: one.place):
         within = f"{edition.place}/" if edition.place else ""
         problems += [within + problem for problem in _problems(directory / edition.place)]
@@ -234,11 +237,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         if arguments.wheels is None:
             _download(Path(place))
-        for edition in EDITIONS:
-            directory = DATA / edition.place
-            directory.mkdir(parents=True, exist_ok=True)
-            for name, data in build(arguments.wheels or Path(place), edition).items():
-                (directory / name).write_bytes(data)
+        made = {edition.place: build(arguments.wheels or Path(place), edition) for edition in EDITIONS}
+        for where, files in made.items():
+            (DATA / where).mkdir(parents=True, exist_ok=True)
+            for name, data in files.items():
+                (DATA / where / name).write_bytes(data)
 
 
 if __name__ == "__main__":

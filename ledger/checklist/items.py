@@ -168,15 +168,18 @@ def _no_blocking_alerts(facts: Facts) -> Outcome:
         for one in blocking
     }
     wrong = [
-        f"{one.message} ({one.alert_id[:_ID_CHARACTERS]})"
+        (one.alert_id[:_ID_CHARACTERS], one.message)
         for one in blocking
         if one.acknowledged_until is None or one.acknowledged_until <= facts.at
     ]
     if all(run.run_id is None for run in facts.runs):
         return not_shown("alerts: no run is in scope", evidence, "run the job on this commit")
     if wrong:
-        remedy = "mend it and run again, or answer for it with `dagster-ledger ack` and what is in parentheses"
-        return not_shown(f"{counted(len(wrong), 'alert')} nobody answers for: {listed(wrong)}", evidence, remedy)
+        remedy = (
+            f"mend it and run again, or answer for it with `dagster-ledger ack`: {', '.join(one for one, _ in wrong)}"
+        )
+        said = listed([message for _, message in wrong])
+        return not_shown(f"{counted(len(wrong), 'alert')} nobody answers for: {said}", evidence, remedy)
     answered = f", {len(blocking)} answered for" if blocking else ""
     return shown(f"no alert stands in the way{answered}", evidence)
 

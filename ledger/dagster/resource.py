@@ -12,7 +12,8 @@ class LedgerResource(dg.ConfigurableResource[None]):
     """Where the ledger of a code location is.
 
     Attributes:
-        uri: Directory of the ledger, or a ``file://`` URI; a relative one is meant from the working directory.
+        uri: Directory of the ledger, or a file://, s3://, gs:// or az:// URI; a relative one is meant from the
+            working directory.
     """
 
     uri: str

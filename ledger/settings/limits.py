@@ -6,9 +6,9 @@ Rules:
   ``alert_error_breach`` on an error, from ``alert_critical_breach`` on critical.
 """
 
-from typing import Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Severity: TypeAlias = Literal["warning", "error", "critical"]
 
@@ -24,8 +24,8 @@ class MetricLimit(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    max: float | None = None
-    min: float | None = None
+    max: Annotated[float | None, Field(description="Largest value that does not alert, in the metric's unit.")] = None
+    min: Annotated[float | None, Field(description="Least value that does not alert, in the metric's unit.")] = None
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:

@@ -27,10 +27,10 @@ class DeclaredMetric(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    unit: str
-    direction: Direction
-    kind: Kind
-    description: str
+    unit: Annotated[str, Field(description="s, bytes, rows, rows/s, ratio, count, or one of your own.")]
+    direction: Annotated[Direction, Field(description="Which way is better; of neutral ones nothing is judged.")]
+    kind: Annotated[Kind, Field(description="Which limit of the regression gate holds for it.")]
+    description: Annotated[str, Field(description="What it is, for people.")]
 
 
 class Settings(BaseModel):

@@ -65,8 +65,12 @@ class RegressionSettings(BaseModel):
     confirm_runs: Annotated[
         int, Field(ge=2, le=100, description="How many fresh runs `confirm` makes of what regressed.")
     ] = 5
-    limits: Annotated[KindLimits, Field(default_factory=KindLimits)]
-    floors: Annotated[KindFloors, Field(default_factory=KindFloors)]
+    limits: Annotated[
+        KindLimits, Field(default_factory=KindLimits, description="Largest tolerated worsening, by kind of metric.")
+    ]
+    floors: Annotated[
+        KindFloors, Field(default_factory=KindFloors, description="Changes too small to be told, by kind of metric.")
+    ]
     alpha: Annotated[Share, Field(description="Share of clean gates in which a regression may be told.")] = 0.05
     confidence: Annotated[Share, Field(description="Confidence of intervals, and of a certified metric.")] = 0.95
     error_from: Annotated[

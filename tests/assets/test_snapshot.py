@@ -108,6 +108,12 @@ def test_damage_to_an_earlier_edition_is_told_with_its_place(copied):
     assert problem.startswith("earlier/1/truth.parquet is ")
 
 
+def test_an_edition_that_nobody_named_is_a_problem(copied):
+    (copied / "earlier" / "9").mkdir()
+    (problem,) = check(copied)
+    assert problem.startswith("earlier/9 is no edition")
+
+
 def test_a_file_that_provenance_does_not_name_is_a_problem(copied):
     shutil.copy(copied / "truth.parquet", copied / "more.parquet")
     (problem,) = check(copied)

@@ -7,12 +7,14 @@ command is shown as it would be typed, with what it said. Everything is kept in 
 
 import json
 import os
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import pyarrow.parquet as pq
 
@@ -23,9 +25,17 @@ RUNS: Final = 5
 STEADY: Final = ("match_rate", "precision", "recall", "mean_confidence", "peak_increase_bytes")
 """Metrics that a busy machine does not change; of the times of a laptop a baseline would be unsteady."""
 PEOPLE: Final = {"engineer@example.org": "engineering", "operator@example.org": "operations"}
-NOBODY: Final = {f"GIT_{who}_{what}": word for who in ("AUTHOR", "COMMITTER")
-                 for what, word in (("NAME", "dagster-ledger"), ("EMAIL", "story@example.org"))}  # fmt: skip
 _MARKER: Final = "made-by-make-run"
+_GIT: Final = """\
+[user]
+  name = dagster-ledger
+  email = story@example.org
+[safe]
+  directory = *
+[protocol "file"]
+  allow = always
+"""
+"""All that git is told: what somebody set for themselves would change the story."""
 
 
 class Story:
@@ -35,26 +45,25 @@ class Story:
         """Make the directory anew, with a clone of what is committed."""
         self.place: Final = place.absolute()
         self.project: Final = self.place / "project"
-        if self.place.exists() and not (self.place / _MARKER).is_file():
-            sys.exit(f"{self.place} exists and was not made by this; name another directory")
-        shutil.rmtree(self.place, ignore_errors=True)
-        self.place.mkdir(parents=True)
-        (self.place / _MARKER).touch()
+        _make_anew(self.place)
+        (self.place / "gitconfig").write_text(_GIT, encoding="utf-8")
         self._environment: Final = {
             **{key: word for key, word in os.environ.items() if not key.startswith(("DAGSTER_", "GIT_"))},
-            **NOBODY,
+            "GIT_CONFIG_GLOBAL": str(self.place / "gitconfig"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "PYTHONIOENCODING": "utf-8",
             "PYTHONPATH": f"{self.project}{os.pathsep}{self.project / 'cli'}",
-            "COLUMNS": str(shutil.get_terminal_size((120, 40)).columns),
         }
         self._chapter = 0
-        self._git("clone", "--quiet", str(ROOT), str(self.project), cwd=self.place)
+        clone = ("clone", "--quiet", "--origin", "origin", "-c", "core.autocrlf=false", "-c", "core.excludesFile=")
+        self._git(*clone, str(ROOT), str(self.project), cwd=self.place)
         self._git("checkout", "--quiet", "-B", "main")
         self._git("remote", "remove", "origin")
 
     def chapter(self, title: str, why: str) -> None:
         """Begin a part of the story."""
         self._chapter += 1
-        text = textwrap.fill(why, 110)
+        text = textwrap.fill(why, min(110, shutil.get_terminal_size((110, 40)).columns))
         sys.stdout.write(f"\n\n{self._chapter}. {title}\n{'─' * (len(title) + 3)}\n{text}\n")
         sys.stdout.flush()
 
@@ -67,7 +76,7 @@ class Story:
             quiet: Whether what it says is left out where it ends as it should.
             most: Lines that are shown at most.
         """
-        sys.stdout.write(f"\n$ dagster-ledger {' '.join(_quoted(word) for word in words)}\n")
+        sys.stdout.write(f"\n$ dagster-ledger {shlex.join(words)}\n")
         sys.stdout.flush()
         done = self._program(*words)
         if done.returncode != expect:
@@ -84,8 +93,11 @@ class Story:
         return done.stdout
 
     def answer(self, *words: str) -> str:
-        """Return what the program writes, without a word to the reader."""
-        return self._program(*words).stdout
+        """Return what the program writes, without a word to the reader; what blocks is an answer too."""
+        done = self._program(*words)
+        if done.returncode not in {0, 1}:
+            sys.exit(done.stderr)
+        return done.stdout
 
     def runs(self, count: int, *words: str, expect: int = 0) -> None:
         """Run the pipeline so often, in a process each."""
@@ -97,7 +109,7 @@ class Story:
         """Commit everything that changed."""
         self._git("add", "--all")
         self._git("commit", "--quiet", "--message", message)
-        sys.stdout.write(f"\n$ git commit -am {_quoted(message)}\n")
+        sys.stdout.write(f"\n$ git add -A && git commit -m {shlex.quote(message)}\n")
 
     def switch(self, branch: str, *, new: bool = False) -> None:
         """Check out a branch."""
@@ -114,28 +126,44 @@ class Story:
         sys.stdout.write(f"\n(in {file}: -{before} +{after})\n")
 
     def _program(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ledger_cli.main", *words],
-            cwd=self.project,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [sys.executable, "-m", "ledger_cli.main", *words]
+        pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
+        with subprocess.Popen(
+            command, cwd=self.project, env=self._environment, stdin=nothing, stdout=pipe, stderr=pipe, encoding="utf-8"
+        ) as program:
+            try:
+                out, err = program.communicate()
+            except (KeyboardInterrupt, SystemExit):
+                # It closes what it began; of Ctrl-C on a terminal it knows, and a second one changes nothing.
+                program.send_signal(signal.SIGINT)
+                program.communicate()
+                raise
+        return subprocess.CompletedProcess(command, program.returncode, out, err)
 
     def _git(self, *words: str, cwd: Path | None = None) -> None:
-        command = ["git", "-c", "commit.gpgsign=false", "-c", "core.hooksPath=/dev/null", *words]
         done = subprocess.run(
-            command, cwd=cwd or self.project, env=self._environment, capture_output=True, text=True, check=False
+            ["git", *words], cwd=cwd or self.project, env=self._environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
             sys.exit(f"git {words[0]} failed: {done.stderr.strip()}; the story needs a git repository of its own")
 
 
-def _quoted(word: str) -> str:
-    """Return a word as a shell takes it, in its shortest form."""
-    return f"'{word}'" if not word or set(word) & set(" $&|;<>()*?'\"") else word
+def _make_anew(place: Path) -> None:
+    """Empty a directory that an earlier story made, or make one; leave where it is somebody else's."""
+    ours = place == DEFAULT or (place / _MARKER).is_file()
+    try:
+        if not ours and place.exists() and any(place.iterdir()):
+            sys.exit(f"{place} exists and was not made by this; name another directory")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / _MARKER).touch()
+        (place / ".gitignore").write_text("*\n", encoding="utf-8")  # There are private keys in it.
+        for path in place.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in {_MARKER, ".gitignore"}:
+                path.unlink()
+    except OSError as error:
+        sys.exit(f"cannot empty {place} ({error.strerror}: {error.filename}); remove it by hand")
 
 
 def _earlier(story: Story) -> None:
@@ -165,6 +193,7 @@ def _accept(story: Story) -> None:
         policy.read_text(encoding="utf-8").replace('"engineering": 1', '"engineering": 1, "operations": 1'),
         encoding="utf-8",
     )
+    sys.stdout.write("\n(in config/trust/policy.json: both roles have to approve)\n")
     chosen = [word for metric in STEADY for word in ("--metric", metric)]
     story.say(
         "baseline", "propose", "--job", JOB, "--last", str(RUNS), *chosen, "--reason", "first", "--write", most=14
@@ -194,7 +223,7 @@ def _incomplete(story: Story) -> None:
         "Of the registrants only the first third arrives. The quality gate closes: what comes after it is not "
         "executed, what was published stays as it was, and the reason is in the ledger, in Dagster and in the alert.",
     )
-    newest, delivery = ROOT / "assets" / "data", story.place / "incomplete"
+    newest, delivery = story.project / "assets" / "data", story.place / "incomplete"
     delivery.mkdir()
     for path in newest.glob("*.parquet"):
         table = pq.read_table(path)
@@ -242,21 +271,39 @@ def _alerts(story: Story) -> list[str]:
 
 
 def main() -> None:
-    """Tell the story."""
-    if not (ROOT / ".git").exists():
-        sys.stdout.write("\nThe story is told in a clone, and this is no clone of the repository; get one with git.\n")
+    """Tell the story, or say why it cannot be told here."""
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] - a terminal may know no dashes
+    signal.signal(signal.SIGTERM, _stopped)
+    place = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
+    missing = [name for name in ("git", "ssh-keygen") if shutil.which(name) is None]
+    if missing or not (ROOT / ".git").exists():
+        why = f"needs {' and '.join(missing)}" if missing else "is told in a clone, and this is no git repository"
+        sys.stdout.write(f"\nThe story of what comes of many runs {why}.\n")
         return
-    story = Story(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT)
+    try:
+        _tell(Story(place))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _stopped(*_: object) -> NoReturn:
+    sys.exit(143)
+
+
+def _tell(story: Story) -> None:
     for part in (_earlier, _accept, _worse, _incomplete, _refused, _ready):
         part(story)
     story.chapter("Where to look", "All of it in one file, offline; and the story's project, to go on with.")
     story.say("report", "-o", "../report.html", quiet=True)
-    here = os.path.relpath(story.place)
+    here, program = os.path.relpath(story.place), Path(sys.executable).with_name("dagster-ledger")
     sys.stdout.write(
         f"""
 Open              {here}/report.html
 The manifest      {here}/manifest.json
-Go on             cd {here}/project, and ../../.venv/bin/dagster-ledger show | gate | explain | trend | serve
+Go on             cd {here}/project, and {os.path.relpath(program, story.project)} show | gate | explain | trend | serve
 In Dagster's UI   make dev
 """
     )

@@ -22,6 +22,7 @@ from ledger_cli import exit_codes
 from ledger_cli.main import cli
 
 PLACE: Final = Path(__file__).parents[2] / "docs" / "reference"
+NAMES: Final = ("README.md", "commands.md", "events.md", "metrics.md", "python.md", "settings.md")
 _WIDTH: Final = 100
 _MADE: Final = "*Written from the code by `python -m tests.docs.reference`.*"
 _TYPES: Final[Mapping[object, str]] = {
@@ -49,20 +50,19 @@ _PYTHON: Final = {
 }
 
 
-def pages() -> dict[str, str]:
-    """Return the pages by file name."""
-    return {
-        "README.md": _index(),
-        "commands.md": _page("Commands", _commands()),
-        "events.md": _page("Events", _events()),
-        "metrics.md": _page("Metrics", _metrics()),
-        "python.md": _page("Python", _python()),
-        "settings.md": _page("Settings", _settings()),
+def page(name: str) -> str:
+    """Return a page by its file name, one of ``NAMES``."""
+    if name == "README.md":
+        return _index()
+    blocks = {
+        "commands.md": _commands,
+        "events.md": _events,
+        "metrics.md": _metrics,
+        "python.md": _python,
+        "settings.md": _settings,
     }
-
-
-def _page(title: str, blocks: Iterator[str]) -> str:
-    return "\n\n".join([f"# {title}", _MADE, *blocks]) + "\n"
+    title = name.removesuffix(".md").capitalize()
+    return "\n\n".join([f"# {title}", _MADE, *blocks[name]()]) + "\n"
 
 
 def _index() -> str:
@@ -99,16 +99,17 @@ def each_command(command: click.Command, path: str) -> Iterator[tuple[str, click
 def _settings() -> Iterator[str]:
     yield "How they are given, and which one wins: [configuration.md](../configuration.md)."
     yield _table(Settings)
-    for name, model in _models(Settings):
+    for name, model in models(Settings):
         yield f"## `{name}`\n\n{_paragraph(model)}\n\n{_table(model)}"
 
 
-def _models(model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Yield the models inside the fields of a model."""
+def models(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, type[BaseModel]]]:
+    """Yield the models inside the fields of a model, with the path of the field."""
     for name, field in model.model_fields.items():
         for part in _parts(field.annotation):
             if isinstance(part, type) and issubclass(part, BaseModel):
-                yield name, part
+                yield f"{above}{name}", part
+                yield from models(part, f"{above}{name}.")
 
 
 def _parts(annotation: object) -> Iterator[object]:
@@ -233,5 +234,5 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     PLACE.mkdir(parents=True, exist_ok=True)
-    for file, content in pages().items():
-        (PLACE / file).write_text(content, encoding="utf-8")
+    for file in NAMES:
+        (PLACE / file).write_text(page(file), encoding="utf-8")

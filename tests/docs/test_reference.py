@@ -5,17 +5,17 @@ import pytest
 
 from ledger.settings import Settings
 from ledger_cli.main import cli
-from tests.docs.reference import PLACE, each_command, pages
+from tests.docs.reference import NAMES, PLACE, each_command, models, page
 
 
-@pytest.mark.parametrize("name", pages())
+@pytest.mark.parametrize("name", NAMES)
 def test_a_page_is_what_the_code_says(name):
     written = (PLACE / name).read_text(encoding="utf-8")
-    assert written == pages()[name], "write it anew: python -m tests.docs.reference"
+    assert written == page(name), "write it anew: python -m tests.docs.reference"
 
 
 def test_nothing_else_is_in_the_reference():
-    assert {path.name for path in PLACE.iterdir()} == set(pages())
+    assert {path.name for path in PLACE.iterdir()} == set(NAMES)
 
 
 def test_every_command_option_and_setting_says_what_it_is():
@@ -24,4 +24,6 @@ def test_every_command_option_and_setting_says_what_it_is():
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
                 assert parameter.help or parameter.name == "form", f"{path} --{parameter.name}"
-    assert all(field.description for field in Settings.model_fields.values())
+    for path, model in [("", Settings), *models(Settings)]:
+        for name, field in model.model_fields.items():
+            assert field.description, f"{path}.{name}"

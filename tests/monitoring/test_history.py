@@ -82,7 +82,7 @@ def test_prometheus_has_the_figures_of_trend_from_blocks_of_the_history(exported
                 assert float(answer["value"][1]) == pytest.approx(one[figure], rel=1e-12), (metric, figure)
             (raw,) = asked.ask(window, time=f"{end + 1}")
             assert [float(value) for _, value in raw["values"]] == one["values"]
-            # What anybody computes from Prometheus' own numbers is what `trend` says, but for times cut to milliseconds.
+            # What anybody computes from Prometheus' own numbers is what `trend` says.
             again = trend([float(value) for _, value in raw["values"]], [at for at, _ in raw["values"]], BETTER[metric])
             assert again.kind == one["heading"]
             assert again.slope_per_day == pytest.approx(one["slope_per_day"], rel=1e-6)

@@ -14,11 +14,14 @@ def make_home(home: Path) -> None:
     """Make a home of our own where there is none: without telemetry, which would write into the user's directory.
 
     Raises:
-        OSError: It cannot be made.
+        StoreError: It cannot be made.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        (home / "dagster.yaml").write_text(_INSTANCE_FILE, encoding="utf-8")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if not (home / "dagster.yaml").exists():
+            (home / "dagster.yaml").write_text(_INSTANCE_FILE, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(_cannot(home, error)) from error
 
 
 def prepare_home(project: Path) -> Path:
@@ -29,12 +32,15 @@ def prepare_home(project: Path) -> Path:
     """
     named = os.environ.get(VARIABLE)
     home = Path(named).absolute() if named else project / ".dagster_home"
+    if not named:
+        make_home(home)
+        return home
     try:
-        if named:
-            home.mkdir(parents=True, exist_ok=True)
-        else:
-            make_home(home)
+        home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        message = f"cannot make Dagster's home {home} ({error.strerror}); set {VARIABLE} to another directory"
-        raise StoreError(message) from error
+        raise StoreError(_cannot(home, error)) from error
     return home
+
+
+def _cannot(home: Path, error: OSError) -> str:
+    return f"cannot make Dagster's home {home} ({error.strerror}); set {VARIABLE} to another directory"
