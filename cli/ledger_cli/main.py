@@ -98,7 +98,8 @@ def _version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None: 
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 inconclusive, 4 integrity, 5 input/output, 70 internal, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 inconclusive, 4 integrity, 5 input/output, 70 internal,"
+    " 130 interrupted.",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
