@@ -1,11 +1,13 @@
 """``python -m tests.docs.reference``: writes ``docs/reference`` from the code.
 
-Nothing below ``docs/reference`` is written by hand; a test fails where it is not what the code says.
+Nothing below ``docs/reference`` is written by hand; with ``--check`` it only tells the pages that are not what the code
+says, in a process of its own, since click remembers how help was first asked for.
 """
 
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import UnionType
@@ -81,7 +83,8 @@ def _commands() -> Iterator[str]:
     codes = {name: value for name, value in vars(exit_codes).items() if name.isupper()}
     yield "Exit codes: " + ", ".join(f"{value} {name.lower()}" for name, value in codes.items()) + "."
     for path, command in each_command(cli, "dagster-ledger"):
-        context = click.Context(command, info_name=path, max_content_width=_WIDTH, terminal_width=_WIDTH)
+        settings = {**cli.context_settings, "max_content_width": _WIDTH, "terminal_width": _WIDTH}
+        context = click.Context(command, info_name=path, **settings)
         yield f"## `{path}`\n\n```\n{command.get_help(context)}\n```"
 
 
@@ -234,5 +237,9 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     PLACE.mkdir(parents=True, exist_ok=True)
-    for file in NAMES:
-        (PLACE / file).write_text(page(file), encoding="utf-8")
+    found = {file: page(file) for file in NAMES}
+    if "--check" in sys.argv:
+        stale = [file for file, text in found.items() if (PLACE / file).read_text(encoding="utf-8") != text]
+        sys.exit(f"{', '.join(stale)}: write anew with python -m tests.docs.reference" if stale else 0)
+    for file, text in found.items():
+        (PLACE / file).write_text(text, encoding="utf-8")
