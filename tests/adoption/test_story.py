@@ -103,10 +103,15 @@ defs = dg.Definitions(
 )
 """
 EXTERNAL = """
+import time
+
 from dagster_pipes import open_dagster_pipes
 
 with open_dagster_pipes() as pipes:
-    ballast = bytearray(80_000_000)
+    ballast = bytearray(b"x") * 80_000_000
+    until = time.monotonic() + 2.0  # What a child takes is sampled, ten times a second at best.
+    while time.monotonic() < until:
+        ballast[0] ^= 1
     pipes.report_asset_materialization(metadata={"dagster/row_count": {"raw_value": 321, "type": "int"}})
 """
 ONE_LINE = "\nfrom ledger.dagster import track_definitions\n\ndefs = track_definitions(defs)\n"
