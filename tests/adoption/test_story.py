@@ -3,18 +3,13 @@
 import json
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "adopting.md"
+from tests.adoption.pages import blocks
+
 MAY_JUDGE = {"dagster-ledger gate": (0, 1, 3)}
 """Commands that give a verdict on how busy the machine is."""
-
-
-def steps():
-    """Yield kind and text of each block of the page, in order."""
-    yield from re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.slow
@@ -28,7 +23,7 @@ def test_the_page_on_adopting_is_true(create_dagster, fresh, tmp_path):
     original = (shell.place / "src" / "shop" / "definitions.py").read_text()
     told: dict[str, str] = {}
     before = ""
-    for kind, text in steps():
+    for kind, text in blocks("adopting.md"):
         if kind == "python":
             path = shell.place / text.partition("\n")[0].removeprefix("# ")
             path.write_text(text.partition("\n")[2])

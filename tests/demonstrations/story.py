@@ -188,12 +188,7 @@ def _accept(story: Story) -> None:
     for principal, role in PEOPLE.items():
         words = ("keys", "init", "--principal", principal, "--role", role, "--job", JOB)
         story.say(*words, "--key", f"../keys/{role}", "--no-passphrase", quiet=True)
-    policy = story.project / "config" / "trust" / "policy.json"
-    policy.write_text(
-        policy.read_text(encoding="utf-8").replace('"engineering": 1', '"engineering": 1, "operations": 1'),
-        encoding="utf-8",
-    )
-    sys.stdout.write("\n(in config/trust/policy.json: both roles have to approve)\n")
+    story.edit("config/trust/policy.json", '"engineering": 1', '"engineering": 1, "operations": 1')
     chosen = [word for metric in STEADY for word in ("--metric", metric)]
     story.say(
         "baseline", "propose", "--job", JOB, "--last", str(RUNS), *chosen, "--reason", "first", "--write", most=14

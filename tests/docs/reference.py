@@ -22,6 +22,7 @@ from ledger.metrics import BUILT_IN
 from ledger.settings import Settings
 from ledger_cli import exit_codes
 from ledger_cli.main import cli
+from tests.cli.conftest import every_command
 
 PLACE: Final = Path(__file__).parents[2] / "docs" / "reference"
 NAMES: Final = ("README.md", "commands.md", "events.md", "metrics.md", "python.md", "settings.md")
@@ -82,21 +83,11 @@ def _index() -> str:
 def _commands() -> Iterator[str]:
     codes = {name: value for name, value in vars(exit_codes).items() if name.isupper()}
     yield "Exit codes: " + ", ".join(f"{value} {name.lower()}" for name, value in codes.items()) + "."
-    for path, command in each_command(cli, "dagster-ledger"):
+    for command, words in every_command(cli):
+        path = " ".join(("dagster-ledger", *words))
         settings = {**cli.context_settings, "max_content_width": _WIDTH, "terminal_width": _WIDTH}
         context = click.Context(command, info_name=path, **settings)
         yield f"## `{path}`\n\n```\n{command.get_help(context)}\n```"
-
-
-def each_command(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
-    """Yield each command with its whole name, groups before what is in them."""
-    yield path, command
-    if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in sorted(command.list_commands(context)):
-            below = command.get_command(context, name)
-            if below is not None:
-                yield from each_command(below, f"{path} {name}")
 
 
 def _settings() -> Iterator[str]:

@@ -4,6 +4,7 @@ import json
 import re
 import runpy
 import shlex
+import subprocess
 from pathlib import Path
 
 import click
@@ -61,6 +62,13 @@ def test_every_make_target_that_is_named_exists():
         for name in re.findall(r"`make ([\w-]+)`|^make ([\w-]+)", path.read_text(), re.MULTILINE)
     }
     assert {name for pair in named for name in pair if name} <= rules
+
+
+def test_make_run_makes_the_main_job_and_tells_the_story():
+    done = subprocess.run(["make", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True)
+    commands = [line for line in done.stdout.splitlines() if line.startswith(".venv/bin/")]
+    assert ".venv/bin/dagster-ledger run --job enrich_companies --executor in_process" in commands
+    assert commands[-1] == ".venv/bin/python -m tests.demonstrations.story"
 
 
 def test_the_readme_names_both_commands_and_the_continuous_check_calls_them():

@@ -7,7 +7,8 @@ import click
 
 from ledger.settings import Settings
 from ledger_cli.main import cli
-from tests.docs.reference import NAMES, PLACE, each_command, models
+from tests.cli.conftest import every_command
+from tests.docs.reference import NAMES, PLACE, models
 
 
 def test_every_page_is_what_the_code_says():
@@ -23,11 +24,11 @@ def test_nothing_else_is_in_the_reference():
 
 
 def test_every_command_option_and_setting_says_what_it_is():
-    for path, command in each_command(cli, "dagster-ledger"):
-        assert command.help, path
+    for command, words in every_command(cli):
+        assert command.help, words
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
-                assert parameter.help or parameter.name == "form", f"{path} --{parameter.name}"
+                assert parameter.help or parameter.name == "form", (words, parameter.name)
     for path, model in [("", Settings), *models(Settings)]:
         for name, field in model.model_fields.items():
             assert field.description, f"{path}.{name}"
