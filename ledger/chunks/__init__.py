@@ -8,7 +8,7 @@ from ledger.chunks.plan import InputChangedError, Plan, PlanChangedError, Watche
 from ledger.chunks.publishing import ROWS_PER_GROUP, ParquetWriting, PublishedVersion, publish, regrouped
 from ledger.chunks.runner import ChunkListener, ChunksFailedError, Finished, run
 from ledger.chunks.sizing import Adaptation, Sizer
-from ledger.chunks.work import ChunkFunction, FailedChunk, Maker, Resources, WorkedChunk
+from ledger.chunks.work import ChunkFunction, FailedChunk, FoundChunk, Maker, Resources, WorkedChunk
 
 __all__ = [
     "PLACE_SETTING",
@@ -22,6 +22,7 @@ __all__ = [
     "Executor",
     "FailedChunk",
     "Finished",
+    "FoundChunk",
     "InProcess",
     "InputChangedError",
     "Maker",

@@ -23,7 +23,7 @@ from ledger.chunks.parts import Death, Part, Parts
 from ledger.chunks.plan import Plan, WatchedFile
 from ledger.chunks.sizing import Adaptation, Sizer
 from ledger.chunks.tiling import Range, halves, is_tiling
-from ledger.chunks.work import FailedChunk, Maker, WorkedChunk
+from ledger.chunks.work import FailedChunk, FoundChunk, Maker, WorkedChunk
 from ledger.chunks.workers import open_executor
 from ledger.errors import LedgerError
 from ledger.measure.deadline import time_limit_lifted
@@ -50,8 +50,8 @@ class ChunkListener(Protocol):
     def resumed(self, kept: Sequence[Part], damaged: Sequence[Part], deaths: Sequence[Death]) -> None:
         """Work begins, with what an earlier run left."""
 
-    def completed(self, chunk: WorkedChunk, done_rows: int, total_rows: int, eta_s: float | None) -> None:
-        """A chunk was made."""
+    def completed(self, chunk: WorkedChunk | FoundChunk, done_rows: int, total_rows: int, eta_s: float | None) -> None:
+        """A chunk was made; what it took is known where its worker lived to say so."""
 
     def failed(self, chunk: FailedChunk, attempt: int, *, is_final: bool) -> None:
         """A chunk failed; unless that is final, it is tried again, whole or in halves."""
@@ -261,19 +261,23 @@ class _Run:
             return
         start, stop = outcome.part.rows
         del self.at_work[start, stop]
-        self.succeeded += 1
-        self.done_rows += stop - start
-        left = self.plan.rows - self.done_rows
-        eta_s = self.rate.eta_s(left)
-        self.listener.completed(outcome, self.done_rows, self.plan.rows, eta_s)
+        self._complete(outcome)
         _tell(self.listener, self.sizer.observe(stop - start, outcome.base_bytes, outcome.peak_bytes))
+
+    def _complete(self, chunk: WorkedChunk | FoundChunk) -> None:
+        """Count the rows of a chunk, and tell of it."""
+        self.succeeded += 1
+        self.done_rows += chunk.part.stop - chunk.part.start
+        eta_s = self.rate.eta_s(self.plan.rows - self.done_rows)
+        self.listener.completed(chunk, self.done_rows, self.plan.rows, eta_s)
 
     def _retry(self, task: _Task, failure: FailedChunk) -> None:
         """Try a chunk again, cut it, or give its rows up."""
         size = failure.stop - failure.start
-        if any(part.rows == task.rows for part in self.parts.found()):
+        found = next((part for part in self.parts.found() if part.rows == task.rows), None)
+        if found is not None:
             # It was stopped, or killed, when its part had its name already.
-            self.done_rows += size
+            self._complete(FoundChunk(found, self.parts.read(found).num_rows))
             return
         if failure.kind == "died":
             _tell(self.listener, self.sizer.died_at(size))

@@ -53,6 +53,19 @@ Maker: TypeAlias = Callable[[Resources], AbstractContextManager[ChunkFunction]]
 
 
 @dataclass(frozen=True, slots=True)
+class FoundChunk:
+    """A chunk that was made by a worker that was stopped, or killed, before it could say so.
+
+    Attributes:
+        part: Where its result is.
+        rows_out: Rows of the result.
+    """
+
+    part: Part
+    rows_out: int
+
+
+@dataclass(frozen=True, slots=True)
 class WorkedChunk:
     """A chunk that was made.
 

@@ -20,7 +20,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +33,7 @@ from ledger.chunks import (
     Death,
     FailedChunk,
     Finished,
+    FoundChunk,
     Maker,
     ParquetWriting,
     Part,
@@ -188,22 +189,27 @@ class _Told:
         for death in deaths:
             self._log.warning("process %d died at rows %d to %d", death.pid, death.start, death.stop - 1)
 
-    def completed(self, chunk: WorkedChunk, done_rows: int, total_rows: int, eta_s: float | None) -> None:
+    def completed(self, chunk: WorkedChunk | FoundChunk, done_rows: int, total_rows: int, eta_s: float | None) -> None:
         """Record a chunk, and say now and then how far the work has come."""
-        self._peak_bytes = max(self._peak_bytes, chunk.peak_bytes)
-        self._span.record(
-            ChunkCompleted(
-                **self._span.place(),
-                start_row=chunk.part.start,
-                stop_row=chunk.part.stop,
-                rows_out=chunk.rows_out,
-                sha256=chunk.part.sha256,
+        told = ChunkCompleted(
+            **self._span.place(),
+            start_row=chunk.part.start,
+            stop_row=chunk.part.stop,
+            rows_out=chunk.rows_out,
+            sha256=chunk.part.sha256,
+        )
+        peak = ""
+        if isinstance(chunk, WorkedChunk):
+            self._peak_bytes = max(self._peak_bytes, chunk.peak_bytes)
+            peak = f", peak {format_bytes(chunk.peak_bytes)}"
+            told = replace(
+                told,
                 wall_s=chunk.wall_s,
                 base_bytes=chunk.base_bytes,
                 peak_bytes=chunk.peak_bytes,
                 peak_method=chunk.peak_method,
             )
-        )
+        self._span.record(told)
         self._span.context(last_rows=[chunk.part.start, chunk.part.stop], done_rows=done_rows)
         self._span.progress(float(done_rows), float(total_rows), eta_s)
         now = time.monotonic()
@@ -211,10 +217,7 @@ class _Told:
             self._said_at = now
             left = "" if eta_s is None or done_rows == total_rows else f", about {format_seconds(eta_s)} left"
             share = done_rows / total_rows if total_rows else 1.0
-            peak = format_bytes(chunk.peak_bytes)
-            self._log.info(
-                "%s of %s rows (%.0f %%), peak %s%s", f"{done_rows:,}", f"{total_rows:,}", 100 * share, peak, left
-            )
+            self._log.info("%s of %s rows (%.0f %%)%s%s", f"{done_rows:,}", f"{total_rows:,}", 100 * share, peak, left)
 
     def failed(self, chunk: FailedChunk, attempt: int, *, is_final: bool) -> None:
         """Record a chunk that failed."""

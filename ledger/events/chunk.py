@@ -37,7 +37,8 @@ class ChunkCompleted(Event):
         stop_row: Row after the last.
         rows_out: Rows of the result.
         sha256: Digest of the part (hex).
-        wall_s: Seconds it took.
+        wall_s: Seconds it took. This and the figures below are ``None`` where its worker was stopped, or killed, once
+            the part was kept and before it could say so.
         base_bytes: Anonymous memory of the worker before.
         peak_bytes: Highest anonymous memory of the worker meanwhile.
         peak_method: ``vmhwm`` (exact) or ``sampled``.
@@ -49,10 +50,10 @@ class ChunkCompleted(Event):
     stop_row: int
     rows_out: int
     sha256: str
-    wall_s: float
-    base_bytes: int
-    peak_bytes: int
-    peak_method: str
+    wall_s: float | None = None
+    base_bytes: int | None = None
+    peak_bytes: int | None = None
+    peak_method: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

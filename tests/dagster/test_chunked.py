@@ -1,5 +1,6 @@
 """Work in chunks inside assets: partitions kept apart, limits that alert with their rows, pools that outlast them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,15 @@ import pytest
 from assets.io import ParquetIOManager
 from ledger.dagster import tracked
 from ledger.dagster.chunked import run_chunked
-from ledger.events import AlertRaised, AssetFailed, AssetFinished, ChunkCompleted, ChunksResumed, MetricMeasured
+from ledger.events import (
+    AlertRaised,
+    AssetFailed,
+    AssetFinished,
+    ChunkCompleted,
+    ChunksResumed,
+    MetricMeasured,
+    ProgressReported,
+)
 from ledger.names import file_name
 from tests.unit.chunks.making import SCHEMA, Maker
 
@@ -74,6 +83,28 @@ def test_partitions_are_work_of_their_own_although_they_read_the_same(materializ
     ]
     assert attempts == [("north", 4.0), (HOSTILE, 4.0), ("south", 1.0)]
     assert not list((project / "output" / ".work" / "grouped").iterdir())
+
+
+def test_a_chunk_whose_worker_could_not_tell_of_it_is_in_the_ledger_with_its_rows(materialize, ledger, notes, project):
+    @contextlib.contextmanager
+    def stopped_too_late(resources):
+        (begun,) = (project / "output" / ".work" / "grouped").iterdir()
+        with Maker(notes, late=frozenset({12}), directory=begun)(resources) as work:
+            yield work
+
+    @dg.asset(io_manager_key="io")
+    @tracked
+    def grouped():
+        yield from made("grouped", stopped_too_late)
+
+    assert materialize(grouped, resources={"io": ParquetIOManager()}).success
+    chunks = {(one.start_row, one.stop_row): one for one in ledger.events(ChunkCompleted)}
+    assert sum(stop - start for start, stop in chunks) == ROWS
+    (found,) = [one for (start, stop), one in chunks.items() if start <= 12 < stop]
+    assert found.rows_out == found.stop_row - found.start_row
+    assert (found.wall_s, found.base_bytes, found.peak_bytes, found.peak_method) == (None, None, None, None)
+    assert all(one.wall_s > 0 and one.peak_bytes > 0 for one in chunks.values() if one is not found)
+    assert [one.value for one in ledger.events(ProgressReported)][-1] == ROWS
 
 
 LOCATION = """

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ledger.chunks import (
     ChunkOptions,
     ChunksFailedError,
+    FoundChunk,
     InputChangedError,
     ParquetWriting,
     Parts,
@@ -150,9 +151,14 @@ def test_a_chunk_that_takes_too_long_is_stopped(tmp_path, notes):
 
 def test_a_chunk_that_is_stopped_when_its_part_is_kept_already_is_made(tmp_path, notes):
     maker = Maker(notes, late=frozenset({12}), directory=tmp_path / "work")
-    finished = run(plan(40), tmp_path / "work", maker, options(retries=0), Heard())
+    heard = Heard()
+    finished = run(plan(40), tmp_path / "work", maker, options(retries=0), heard)
     assert result(tmp_path / "work", finished).equals(squares(0, 40))
     assert finished.quarantined == ()
+    assert heard.failures == []
+    assert sorted(chunk.part.rows for chunk in heard.chunks) == [part.rows for part in finished.chain]
+    assert [chunk.rows_out for chunk in heard.chunks if isinstance(chunk, FoundChunk)] == [10]
+    assert heard.progress[-1][:2] == (40, 40)
 
 
 def test_another_plan_is_refused_and_told_what_differs(tmp_path, notes):
