@@ -22,7 +22,7 @@ import duckdb
 from assets.matching.normalise import install_macros
 from ledger.store.files import make_directory
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised where the same registry would be prepared otherwise."""
 
 _FORGOTTEN_AFTER_S: Final = 7 * 24 * 3600.0

@@ -7,6 +7,10 @@ Rules:
   frequency (Sparck Jones 1972): sharing ``apple`` says much, sharing ``trust`` little, and a word that only one of the
   names has speaks against them. That is what keeps Apple Hospitality REIT apart from Apple Inc.
 - Two names at the same similarity under different keys are ambiguous, and link nothing.
+- A word proposes companies only where the known words from it on, rarest first, weigh enough for a link by them alone.
+  With ``s`` the weight that two names share, ``2s / (wanted + entry)`` reaches the threshold ``t`` only where ``s``
+  reaches ``t * wanted / (2 - t)``, since an entry weighs at least ``s``. That changes no link (prefix filter:
+  Chaudhuri, Ganti and Kaushik 2006), and keeps common words from proposing thousands of companies in vain.
 """
 
 from typing import Final
@@ -100,28 +104,31 @@ def _by_name(spec: MatchSpec) -> str:
         CREATE OR REPLACE TEMP TABLE exact AS
         SELECT "row", registry_exact.key, registry_exact.ambiguous FROM unlinked JOIN registry_exact USING (name);
         CREATE OR REPLACE TEMP TABLE words AS
-        SELECT "row", w.id, coalesce(w.weight, (SELECT weight FROM unknown_weight)) AS weight, w.entries,
-               row_number() OVER (PARTITION BY "row" ORDER BY coalesce(w.entries, 1000000000), word) AS place
-        FROM (SELECT DISTINCT "row", unnest(string_split(name, ' ')) AS word
-              FROM unlinked ANTI JOIN exact USING ("row") WHERE name <> '') LEFT JOIN word_weights w USING (word);
+        SELECT *, row_number() OVER rarest AS place, sum(weight) OVER (PARTITION BY "row")::BIGINT AS wanted,
+               sum(weight) FILTER (entries IS NOT NULL) OVER onwards::BIGINT AS reach
+        FROM (SELECT "row", word, w.id, coalesce(w.weight, (SELECT weight FROM unknown_weight)) AS weight, w.entries
+              FROM (SELECT DISTINCT "row", unnest(string_split(name, ' ')) AS word
+                    FROM unlinked ANTI JOIN exact USING ("row") WHERE name <> '') LEFT JOIN word_weights w USING (word))
+        WINDOW rarest AS (PARTITION BY "row" ORDER BY coalesce(entries, 1000000000), word),
+               onwards AS (PARTITION BY "row" ORDER BY coalesce(entries, 1000000000), word
+                           ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING);
         CREATE OR REPLACE TEMP TABLE candidates AS
         SELECT DISTINCT "row", entry FROM words JOIN registry_words USING (id)
-        WHERE place <= {spec.proposing_tokens} AND entries <= {spec.common_token_rows};
+        WHERE place <= {spec.proposing_tokens} AND entries <= {spec.common_token_rows}
+          AND {2_000_000 - least}::HUGEINT * reach >= {least}::HUGEINT * wanted;
         CREATE OR REPLACE TEMP TABLE scored AS
         WITH shared AS (
-          SELECT c."row", c.entry, sum(w.weight)::BIGINT AS weight
+          SELECT c."row", c.entry, any_value(w.wanted) AS wanted, sum(w.weight)::BIGINT AS weight
           FROM candidates c JOIN words w USING ("row")
           JOIN registry_words r ON r.entry = c.entry AND r.id = w.id GROUP BY c."row", c.entry),
-        wanted AS (SELECT "row", sum(weight)::BIGINT AS weight FROM words GROUP BY "row"),
         best_of_key AS (
-          SELECT s."row", n.key,
-                 max((2000000::HUGEINT * s.weight) // (wanted.weight + e.weight))::BIGINT AS millionths
-          FROM shared s JOIN wanted USING ("row") JOIN entry_weights e USING (entry) JOIN registry_names n USING (entry)
-          GROUP BY s."row", n.key)
+          SELECT s."row", n.key, max((2000000::HUGEINT * s.weight) // (s.wanted + n.weight))::BIGINT AS millionths
+          FROM shared s JOIN registry_names n USING (entry)
+          WHERE 2000000::HUGEINT * s.weight >= {least}::HUGEINT * (s.wanted + n.weight) GROUP BY s."row", n.key)
         SELECT "row", key, millionths,
                row_number() OVER (PARTITION BY "row" ORDER BY millionths DESC, key) AS place,
                count(*) OVER (PARTITION BY "row", millionths) AS equals
-        FROM best_of_key WHERE millionths >= {least};
+        FROM best_of_key;
     """  # noqa: S608 - whole numbers only
 
 

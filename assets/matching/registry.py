@@ -39,25 +39,28 @@ def prepare_registry(
         WHERE value IS NOT NULL GROUP BY kind, value ORDER BY kind, value;
         CREATE OR REPLACE TEMP TABLE spelled_names AS
         SELECT key, spelled_name(name) AS name FROM given_names WHERE name IS NOT NULL AND key IS NOT NULL;
-        CREATE OR REPLACE TABLE registry_names AS
+        CREATE OR REPLACE TEMP TABLE entries AS
         SELECT row_number() OVER (ORDER BY key, name) AS entry, key, name
         FROM (SELECT DISTINCT key, bare_name(name) AS name FROM spelled_names) WHERE name <> '';
         DROP TABLE spelled_names;
         CREATE OR REPLACE TABLE registry_exact AS
-        SELECT name, min(key) AS key, min(key) <> max(key) AS ambiguous FROM registry_names GROUP BY name;
+        SELECT name, min(key) AS key, min(key) <> max(key) AS ambiguous FROM entries GROUP BY name;
         CREATE OR REPLACE TEMP TABLE spelled_words AS
-        SELECT DISTINCT entry, unnest(string_split(name, ' ')) AS word FROM registry_names;
+        SELECT DISTINCT entry, unnest(string_split(name, ' ')) AS word FROM entries;
         CREATE OR REPLACE TABLE word_weights AS
         SELECT row_number() OVER (ORDER BY word)::INTEGER AS id, word, count(*) AS entries,
-               round(1e6 * ln(1 + (SELECT count(*) FROM registry_names) / count(*)))::BIGINT AS weight
+               round(1e6 * ln(1 + (SELECT count(*) FROM entries) / count(*)))::BIGINT AS weight
         FROM spelled_words GROUP BY word;
         CREATE OR REPLACE TABLE registry_words AS
         SELECT entry, id FROM spelled_words JOIN word_weights USING (word) ORDER BY id, entry;
         DROP TABLE spelled_words;
         CREATE OR REPLACE TABLE unknown_weight AS
-        SELECT round(1e6 * ln(1 + count(*) / {_UNKNOWN_WORD_ROWS}))::BIGINT AS weight FROM registry_names;
-        CREATE OR REPLACE TABLE entry_weights AS
-        SELECT entry, sum(weight)::BIGINT AS weight FROM registry_words JOIN word_weights USING (id) GROUP BY entry;
+        SELECT round(1e6 * ln(1 + count(*) / {_UNKNOWN_WORD_ROWS}))::BIGINT AS weight FROM entries;
+        CREATE OR REPLACE TABLE registry_names AS
+        SELECT entry, key, weight FROM entries
+        JOIN (SELECT entry, sum(weight)::BIGINT AS weight FROM registry_words JOIN word_weights USING (id)
+              GROUP BY entry) USING (entry) ORDER BY entry;
+        DROP TABLE entries;
     """)  # noqa: S608 - a constant of this module
     connection.unregister("given_names")
     connection.unregister("given_identifiers")
