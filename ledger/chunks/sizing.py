@@ -3,8 +3,9 @@
 Rules:
 - The first chunk is small, an eighth of what was asked for, and the next may have twice as many: how much a row takes
   is not known before (slow start, as in TCP: Jacobson 1988).
-- A chunk is predicted to take what the process holds without it plus the most that a row has taken so far. The rows
-  predicted to reach 80 % of the limit are the most that is tried.
+- A chunk is predicted to take what the process holds without it, plus as much a row as a chunk of about its size or
+  less took, at most. What each chunk takes whatever its rows makes the rows of small ones look dear: once more rows have
+  shown to fit, theirs are what counts. The rows predicted to reach 80 % of the limit are the most that is tried.
 - A peak from 95 % of the limit on halves the rows at least.
 - A process that was killed while it worked at a chunk leaves an intent; what it tried is halved, and stays the most
   that is ever tried again.
@@ -47,6 +48,14 @@ class Adaptation:
     reason: str
 
 
+@dataclass(slots=True)
+class _Taken:
+    """The most that chunks of one order of magnitude took: of each, and of a row."""
+
+    bytes: float = 0.0
+    per_row_bytes: float = 0.0
+
+
 class Sizer:
     """Decides the rows of chunks, one after the other."""
 
@@ -63,7 +72,7 @@ class Sizer:
         self._smallest: Final = min(smallest_rows, rows)
         self.rows: int = rows if limit_bytes is None else self._within(rows // _SLOW_START)
         self.is_tight: bool = False
-        self._per_row_bytes: float = 0.0
+        self._taken: dict[int, _Taken] = {}
         self._unhelpful: int = 0
         self._shrunk_from_bytes: int | None = None
         self._rows_before_shrinking: int = 0
@@ -88,7 +97,9 @@ class Sizer:
         """
         if self._limit_bytes is None or rows <= 0:
             return None
-        self._per_row_bytes = max(self._per_row_bytes, (peak_bytes - base_bytes) / rows)
+        taken = self._taken.setdefault(rows.bit_length(), _Taken())
+        taken.bytes = max(taken.bytes, peak_bytes - base_bytes)
+        taken.per_row_bytes = max(taken.per_row_bytes, (peak_bytes - base_bytes) / rows)
         before = self.rows
         if peak_bytes >= CRITICAL_AT * self._limit_bytes:
             return self._shrink(before, rows, base_bytes, peak_bytes)
@@ -123,16 +134,21 @@ class Sizer:
     def _switch(self, before: int, peak_bytes: int, share: float) -> Adaptation:
         """Give chunks their rows back, and ask for the other strategy."""
         self.is_tight, self._unhelpful, self._shrunk_from_bytes = True, 0, None
-        self._per_row_bytes = 0.0
+        self._taken.clear()
         self.rows = self._within(max(before, self._rows_before_shrinking))
         reason = f"the peak was {share:.0%} of the limit, and fewer rows did not lower it: the engine limits itself now"
         return Adaptation("strategy_switched", before, self.rows, peak_bytes, self._limit_bytes, reason)
 
     def _fitting(self, base_bytes: int) -> int:
         """Return the rows that are predicted to stay below the warning share of the limit."""
-        if self._per_row_bytes <= 0.0 or self._limit_bytes is None:
+        if self._limit_bytes is None:
             return self._most
-        return int((WARNED_AT * self._limit_bytes - base_bytes) / self._per_row_bytes)
+        room = WARNED_AT * self._limit_bytes - base_bytes
+        # From chunks that fit, larger ones are told from above; from one that did not, smaller ones by its share.
+        known = [taken for taken in self._taken.values() if taken.per_row_bytes > 0.0]
+        fitting = [room / taken.per_row_bytes for taken in known if taken.bytes <= room]
+        others = [room / taken.per_row_bytes for taken in known if taken.bytes > room]
+        return int(min([max(fitting, default=self._most), *others]))
 
     def _within(self, rows: int) -> int:
         return max(self._smallest, min(rows, self._most))

@@ -53,6 +53,22 @@ def test_a_process_that_takes_by_the_row_stays_below_the_limit_wherever_its_smal
     assert not fits or all(peak < CRITICAL_AT * limit * MIB for peak in later)
 
 
+def test_what_each_chunk_takes_whatever_its_rows_keeps_no_chunk_small():
+    sizer = Sizer(64_000, 1000 * MIB)
+    peaks, told = simulated(sizer, 50 * MIB, 1024, 500_000, fixed=400 * MIB)
+    assert {one.change for one in told} == {"grown"}
+    assert sizer.rows == 64_000
+    assert max(peaks) < 0.8 * 1000 * MIB
+
+
+def test_rows_that_take_more_further_on_are_answered_wherever_they_are():
+    sizer = Sizer(64_000, 1000 * MIB)
+    simulated(sizer, 50 * MIB, 1024, 500_000, fixed=400 * MIB)
+    peaks, told = simulated(sizer, 50 * MIB, 8 * 1024, 500_000, fixed=400 * MIB)
+    assert told[0].change == "shrunk"
+    assert max(peaks[1:]) < CRITICAL_AT * 1000 * MIB
+
+
 def test_a_peak_near_the_limit_halves_at_least():
     sizer = Sizer(8_000, 100 * MIB)
     told = sizer.observe(1_000, 10 * MIB, 96 * MIB)
