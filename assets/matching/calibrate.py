@@ -106,9 +106,8 @@ def calibrate(connection: duckdb.DuckDBPyConnection, sample: pa.Table, spec: Mat
     """
     if not spec.identifiers or spec.name_column is None or sample.num_rows == 0:
         return UNCALIBRATED
-    answered = match_range(connection, sample, 0, sample.num_rows, spec)
-    known = pc.not_equal(answered.column("identifier_type"), "name")
-    known = pc.and_(known, pc.is_valid(answered.column("key")))
+    answered = match_range(connection, sample, 0, sample.num_rows, replace(spec, name_column=None))
+    known = pc.is_valid(answered.column("key"))
     rows = sample.filter(known)
     named = match_range(connection, rows, 0, rows.num_rows, replace(spec, identifiers=()))
     labelled = _labelled(named, answered.filter(known).column("key"))

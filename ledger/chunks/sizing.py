@@ -3,9 +3,9 @@
 Rules:
 - The first chunk is small, an eighth of what was asked for, and the next may have twice as many: how much a row takes
   is not known before (slow start, as in TCP: Jacobson 1988).
-- A chunk is predicted to take what the process holds without it, plus as much a row as a chunk of about its size or
-  less took, at most. What each chunk takes whatever its rows makes the rows of small ones look dear: once more rows have
-  shown to fit, theirs are what counts. The rows predicted to reach 80 % of the limit are the most that is tried.
+- A chunk is predicted to take what the process holds without it, plus as much a row as chunks took at most. What each
+  one takes whatever its rows makes the rows of small ones look dear, so once larger ones have shown to fit, theirs
+  count. The rows predicted to reach 80 % of the limit are the most that is tried.
 - A peak from 95 % of the limit on halves the rows at least.
 - A process that was killed while it worked at a chunk leaves an intent; what it tried is halved, and stays the most
   that is ever tried again.
