@@ -1,14 +1,14 @@
 """Makes DuckDB and the allocators behave the same from run to run, so that differences are the code's."""
 
 import contextlib
-import ctypes
 import functools
 import gc
 from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
 import duckdb
-import pyarrow as pa
+
+from ledger.measure import give_back_unused
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -35,9 +35,7 @@ def without_collections() -> Iterator[None]:
 def settle() -> None:
     """Give back what allocators keep, so that the next asset starts from what is really in use."""
     gc.collect()
-    pa.default_memory_pool().release_unused()
-    with contextlib.suppress(OSError, AttributeError):  # Other C libraries than glibc have no such function.
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back_unused()
 
 
 def settled(function: Callable[P, T]) -> Callable[P, T]:

@@ -53,6 +53,7 @@ class _Prepared:
     parts: Parts
     function: ChunkFunction
     inputs: Sequence[WatchedFile]
+    memory_limit_bytes: int | None
     stack: ExitStack
     is_at_work: threading.Lock = field(default_factory=threading.Lock)
     used_at_s: float = field(default_factory=time.monotonic)
@@ -68,7 +69,9 @@ def prepare(setup: Setup) -> None:
             leave(token)
     stack = ExitStack()
     function = stack.enter_context(setup.make(replace(setup.resources, threads=_threads())))
-    _PREPARED[setup.token] = _Prepared(Parts(Path(setup.directory)), function, setup.inputs, stack)
+    _PREPARED[setup.token] = _Prepared(
+        Parts(Path(setup.directory)), function, setup.inputs, setup.resources.memory_limit_bytes, stack
+    )
 
 
 def work(token: str, rows: Range, _prepared: None) -> WorkedChunk:
@@ -84,7 +87,7 @@ def work(token: str, rows: Range, _prepared: None) -> WorkedChunk:
         raise NotPreparedError(message)
     with known.is_at_work:
         try:
-            return work_at(known.parts, known.function, *rows, known.inputs)
+            return work_at(known.parts, known.function, *rows, known.inputs, known.memory_limit_bytes)
         finally:
             known.used_at_s = time.monotonic()
 

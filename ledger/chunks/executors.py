@@ -67,7 +67,9 @@ class InProcess:
         """Work at some rows, now."""
         start, stop = rows
         try:
-            self._done.append(work_at(self._parts, self._limited, start, stop, self._inputs))
+            self._done.append(
+                work_at(self._parts, self._limited, start, stop, self._inputs, self.resources.memory_limit_bytes)
+            )
         except AssetTimeoutError as error:
             self._done.append(failure_of(start, stop, error, "timeout"))
         except LedgerError:

@@ -164,6 +164,7 @@ class _There:
     parts: Parts
     function: ChunkFunction
     inputs: Sequence[WatchedFile] = ()
+    memory_limit_bytes: int | None = None
     error: Exception | None = None
     stack = ExitStack()
 
@@ -175,6 +176,7 @@ def _begin_there(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the coordinator, which ends the pool.
     sys.path[:] = path
     _There.parts, _There.inputs = Parts(Path(directory)), inputs
+    _There.memory_limit_bytes = resources.memory_limit_bytes
     try:
         _There.function = _There.stack.enter_context(make(resources))
     except Exception as error:  # noqa: BLE001 - the pool would hide it; told with the first rows, it has a reader
@@ -185,7 +187,7 @@ def _work_there(start: int, stop: int) -> WorkedChunk:
     """Work at some rows, in a process of a pool."""
     if _There.error is not None:
         raise _There.error
-    return work_at(_There.parts, _There.function, start, stop, _There.inputs)
+    return work_at(_There.parts, _There.function, start, stop, _There.inputs, _There.memory_limit_bytes)
 
 
 def _check_picklable(make: Maker) -> None:

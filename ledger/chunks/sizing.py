@@ -5,13 +5,15 @@ Rules:
   is not known before (slow start, as in TCP: Jacobson 1988).
 - A chunk is predicted to take what the process holds without it, plus as much a row as chunks took at most. What each
   one takes whatever its rows makes the rows of small ones look dear, so once larger ones have shown to fit, theirs
-  count. The rows predicted to reach 80 % of the limit are the most that is tried.
+  count. The rows predicted to reach 80 % of the limit are the most that is tried; where the process comes near that
+  without any rows, those that are predicted to take half of what is left to 95 %.
 - A peak from 95 % of the limit on halves the rows at least.
 - A process that was killed while it worked at a chunk leaves an intent; what it tried is halved, and stays the most
   that is ever tried again.
 - Where two halvings in a row lower the peak by less than a twentieth, rows are not what takes the memory: shrinking
   stops, chunks get their rows back, and the strategy is switched, once, to one in which the engine limits itself and
-  spills. If that does not help either, chunks stay as they are.
+  spills. If that does not help either, chunks are as large as the first one, and stay so: the smallest ones would cost
+  time and save nothing.
 """
 
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ _SLOW_START: Final = 8
 _GROWTH: Final = 2
 _HELPED: Final = 0.95
 _PATIENCE: Final = 2
+_NOTABLE: Final = 8
+"""A change by less than this part of the rows is not worth one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,9 @@ class Sizer:
         self._most: int = rows
         self._limit_bytes: Final = limit_bytes
         self._smallest: Final = min(smallest_rows, rows)
-        self.rows: int = rows if limit_bytes is None else self._within(rows // _SLOW_START)
+        self._first: Final = rows if limit_bytes is None else rows // _SLOW_START
+        self._is_settled: bool = False
+        self.rows: int = self._within(self._first)
         self.is_tight: bool = False
         self._taken: dict[int, _Taken] = {}
         self._unhelpful: int = 0
@@ -103,9 +109,9 @@ class Sizer:
         before = self.rows
         if peak_bytes >= CRITICAL_AT * self._limit_bytes:
             return self._shrink(before, rows, base_bytes, peak_bytes)
-        self._unhelpful, self._shrunk_from_bytes = 0, None
+        self._unhelpful, self._shrunk_from_bytes, self._is_settled = 0, None, False
         wanted = self._within(min(_GROWTH * max(rows, before), self._fitting(base_bytes)))
-        if wanted == before:
+        if abs(wanted - before) * _NOTABLE < before:
             return None
         self.rows = wanted
         share = peak_bytes / self._limit_bytes
@@ -117,19 +123,30 @@ class Sizer:
     def _shrink(self, before: int, rows: int, base_bytes: int, peak_bytes: int) -> Adaptation | None:
         """Answer a peak that comes near the limit, or is above it."""
         share = peak_bytes / self._limit_bytes if self._limit_bytes else 0.0
+        helped = self._shrunk_from_bytes is not None and peak_bytes < _HELPED * self._shrunk_from_bytes
         if self._shrunk_from_bytes is not None:
-            helped = peak_bytes < _HELPED * self._shrunk_from_bytes
             self._unhelpful = 0 if helped else self._unhelpful + 1
         if self._unhelpful >= _PATIENCE or rows <= self._smallest:
-            return None if self.is_tight else self._switch(before, peak_bytes, share)
+            if not self.is_tight:
+                return self._switch(before, peak_bytes, share)
+            return None if helped else self._settle(before, peak_bytes, share)
         wanted = self._within(min(rows // _GROWTH, self._fitting(base_bytes)))
-        if wanted >= before:
+        if wanted >= before or self._is_settled:
             return None
         if self._shrunk_from_bytes is None:
             self._rows_before_shrinking = before
         self.rows, self._shrunk_from_bytes = wanted, peak_bytes
         reason = f"the peak was {share:.0%} of the limit"
         return Adaptation("shrunk", before, wanted, peak_bytes, self._limit_bytes, reason)
+
+    def _settle(self, before: int, peak_bytes: int, share: float) -> Adaptation | None:
+        """Stop shrinking for good: neither fewer rows nor an engine that limits itself lower the peak."""
+        self._is_settled = True
+        self.rows = max(before, self._within(self._first))
+        if self.rows == before:
+            return None
+        reason = f"the peak was {share:.0%} of the limit, and neither fewer rows nor a limited engine lowered it"
+        return Adaptation("grown", before, self.rows, peak_bytes, self._limit_bytes, reason)
 
     def _switch(self, before: int, peak_bytes: int, share: float) -> Adaptation:
         """Give chunks their rows back, and ask for the other strategy."""
@@ -140,10 +157,12 @@ class Sizer:
         return Adaptation("strategy_switched", before, self.rows, peak_bytes, self._limit_bytes, reason)
 
     def _fitting(self, base_bytes: int) -> int:
-        """Return the rows that are predicted to stay below the warning share of the limit."""
+        """Return the rows that are predicted to leave the limit some room."""
         if self._limit_bytes is None:
             return self._most
-        room = WARNED_AT * self._limit_bytes - base_bytes
+        if base_bytes >= CRITICAL_AT * self._limit_bytes:
+            return self._most  # No number of rows is predicted to fit.
+        room = max(WARNED_AT * self._limit_bytes - base_bytes, (CRITICAL_AT * self._limit_bytes - base_bytes) / 2.0)
         # From chunks that fit, larger ones are told from above; from one that did not, smaller ones by its share.
         known = [taken for taken in self._taken.values() if taken.per_row_bytes > 0.0]
         fitting = [room / taken.per_row_bytes for taken in known if taken.bytes <= room]

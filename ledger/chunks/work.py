@@ -4,6 +4,8 @@ Rules:
 - What a worker needs (a connection, an index) is made once per worker, by a maker that can be pickled.
 - A chunk is kept by the worker that made it, so that no result travels between processes.
 - Peak memory is exact (the kernel's high-water mark) and without what files back.
+- What allocators kept of earlier chunks is given back before a chunk once it could matter: it would look taken, and
+  chunks would be made smaller for it.
 """
 
 import traceback
@@ -16,7 +18,7 @@ import pyarrow as pa
 
 from ledger.chunks.parts import Part, Parts
 from ledger.chunks.plan import WatchedFile
-from ledger.measure import Meter
+from ledger.measure import Meter, give_back_unused
 from ledger.measure.anonymous import anonymous_bytes, file_backed_bytes
 
 ChunkFunction: TypeAlias = Callable[[int, int], pa.Table]
@@ -25,6 +27,7 @@ ChunkFunction: TypeAlias = Callable[[int, int], pa.Table]
 FailureKind = Literal["error", "timeout", "died"]
 
 _TIGHT_SHARE: Final = 0.5
+_KEPT_SHARE: Final = 0.5
 _TRACEBACK_CHARACTERS: Final = 4_000
 
 
@@ -100,9 +103,14 @@ class FailedChunk:
 
 
 def work_at(
-    parts: Parts, function: ChunkFunction, start: int, stop: int, inputs: Sequence[WatchedFile] = ()
+    parts: Parts,
+    function: ChunkFunction,
+    start: int,
+    stop: int,
+    inputs: Sequence[WatchedFile] = (),
+    memory_limit_bytes: int | None = None,
 ) -> WorkedChunk:
-    """Make the result of rows ``[start, stop)`` and keep it.
+    """Make the result of rows ``[start, stop)``, below a limit of anonymous memory if it can be, and keep it.
 
     Raises:
         InputChangedError: An input is no longer what the plan says.
@@ -112,6 +120,9 @@ def work_at(
     for file in inputs:
         file.check()
     base = anonymous_bytes()
+    if memory_limit_bytes is not None and base > _KEPT_SHARE * memory_limit_bytes:
+        give_back_unused()
+        base = anonymous_bytes()
     meter = Meter.start()
     try:
         with parts.intent(start, stop):

@@ -5,6 +5,7 @@ from ledger.measure.identity import Liveness, ProcessIdentity, current_process, 
 from ledger.measure.memory import exact_peak_possible
 from ledger.measure.meter import Measurement, Meter
 from ledger.measure.probe import PROBE_VERSION, run_probe
+from ledger.measure.unused import give_back_unused
 
 __all__ = [
     "PROBE_VERSION",
@@ -17,6 +18,7 @@ __all__ = [
     "current_process",
     "environment",
     "exact_peak_possible",
+    "give_back_unused",
     "liveness",
     "run_probe",
 ]

@@ -69,6 +69,13 @@ def test_rows_that_take_more_further_on_are_answered_wherever_they_are():
     assert max(peaks[1:]) < CRITICAL_AT * 1000 * MIB
 
 
+def test_a_process_that_holds_nearly_all_of_it_without_rows_works_at_as_many_as_there_is_room_for():
+    sizer = Sizer(64_000, 1000 * MIB)
+    peaks, _ = simulated(sizer, 850 * MIB, 10 * 1024, 500_000)
+    assert 4_000 < sizer.rows < 6_000
+    assert max(peaks[1:]) < CRITICAL_AT * 1000 * MIB
+
+
 def test_a_peak_near_the_limit_halves_at_least():
     sizer = Sizer(8_000, 100 * MIB)
     told = sizer.observe(1_000, 10 * MIB, 96 * MIB)
@@ -86,6 +93,16 @@ def test_where_fewer_rows_do_not_help_the_strategy_is_switched_once():
     assert told.index(switched) <= 4
     assert switched.rows_after == 8_000
     assert sizer.rows >= 1_000, "it must not shrink without end"
+
+
+def test_where_a_limited_engine_does_not_help_either_chunks_stay_as_large_as_the_first():
+    sizer = Sizer(64_000, 1000 * MIB, smallest_rows=10)
+    _, told = simulated(sizer, 1100 * MIB, 10, 500_000)
+    assert [one.change for one in told].count("strategy_switched") == 1
+    assert sizer.rows == 8_000
+    assert len(told) < 8, "it must not go on changing"
+    _, told = simulated(sizer, 100 * MIB, 1024, 500_000)
+    assert sizer.rows == 64_000, "where there is room again, it is used"
 
 
 def test_after_a_death_half_of_it_is_the_most():
