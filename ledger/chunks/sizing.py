@@ -7,6 +7,7 @@ Rules:
   one takes whatever its rows makes the rows of small ones look dear, so once larger ones have shown to fit, theirs
   count. The rows predicted to reach 80 % of the limit are the most that is tried; where the process comes near that
   without any rows, those that are predicted to take half of what is left to 95 %.
+- Between 80 % and 95 % rows are taken away as long as each time lowers the peak by a twentieth.
 - A peak from 95 % of the limit on halves the rows at least.
 - A process that was killed while it worked at a chunk leaves an intent; what it tried is halved, and stays the most
   that is ever tried again.
@@ -81,6 +82,7 @@ class Sizer:
         self._taken: dict[int, _Taken] = {}
         self._unhelpful: int = 0
         self._shrunk_from_bytes: int | None = None
+        self._eased_from_bytes: int | None = None
         self._rows_before_shrinking: int = 0
 
     def died_at(self, rows: int) -> Adaptation | None:
@@ -113,6 +115,9 @@ class Sizer:
         wanted = self._within(min(_GROWTH * max(rows, before), self._fitting(base_bytes)))
         if abs(wanted - before) * _NOTABLE < before:
             return None
+        if wanted < before and self._eased_from_bytes is not None and peak_bytes >= _HELPED * self._eased_from_bytes:
+            return None
+        self._eased_from_bytes = peak_bytes if wanted < before else None
         self.rows = wanted
         share = peak_bytes / self._limit_bytes
         change: Change = "grown" if wanted > before else "shrunk"

@@ -61,6 +61,14 @@ def test_what_each_chunk_takes_whatever_its_rows_keeps_no_chunk_small():
     assert max(peaks) < 0.8 * 1000 * MIB
 
 
+def test_where_it_comes_near_the_limit_whatever_the_rows_chunks_do_not_shrink_to_nothing():
+    sizer = Sizer(64_000, 1000 * MIB)
+    peaks, told = simulated(sizer, 100 * MIB, 10, 500_000, fixed=840 * MIB)
+    assert 0.9 * 1000 * MIB < max(peaks) < CRITICAL_AT * 1000 * MIB
+    assert [one.change for one in told] == ["shrunk"]
+    assert sizer.rows > 4_000
+
+
 def test_rows_that_take_more_further_on_are_answered_wherever_they_are():
     sizer = Sizer(64_000, 1000 * MIB)
     simulated(sizer, 50 * MIB, 1024, 500_000, fixed=400 * MIB)
