@@ -29,6 +29,7 @@ SELECTORS: Final = frozenset({"DAGSTER_LEDGER_CONFIG", "DAGSTER_LEDGER_ENV", "DA
 
 REDACTED: Final = "(secret)"
 DEFAULT: Final = "default"
+_MOST_VALUES: Final = 100_000
 _ENV_ALIASES: Final = {"DAGSTER_LEDGER_URI": "ledger_uri"}
 
 
@@ -130,6 +131,9 @@ def _parsed(text: str, name: str) -> dict[str, Placed]:
         message = f"{name}: the file must be a mapping of settings (`chunk_size: 25000`)"
         raise ConfigurationError(message)
     try:
+        if _values(node, {}) > _MOST_VALUES:
+            message = f"{name}: aliases make more than {_MOST_VALUES:,} values of it; write out what is meant"
+            raise ConfigurationError(message)
         return dict(_leaves(node, name))
     except RecursionError as error:
         message = f"{name}: settings are nested without end; an anchor must not hold its own alias"
@@ -193,6 +197,16 @@ def _leaves(node: yaml.MappingNode, name: str, above: str = "") -> Iterator[tupl
         else:
             value = _value(below, source)
             yield path, Placed({} if value is None and _is_mapping(path) else value, source)
+
+
+def _values(node: yaml.Node, counted: dict[int, int]) -> int:
+    """Return how many values a part of a file stands for, those of its aliases each time they are used."""
+    found = counted.get(id(node))
+    if found is None:
+        below = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = [part for one in below for part in (one if isinstance(one, tuple) else (one,))]
+        found = counted[id(node)] = 1 + sum(_values(part, counted) for part in parts)
+    return found
 
 
 def _value(node: yaml.Node, source: str) -> Any:  # noqa: ANN401 - whatever the file holds

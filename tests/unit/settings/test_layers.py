@@ -1,9 +1,23 @@
 """Layers of settings: every mistake is told at once with its place, and every value knows where it came from."""
 
+from itertools import pairwise
+
 import pytest
 
 from ledger.errors import ConfigurationError
 from ledger.settings import Placed, Settings, from_words, parse_yaml, resolve
+
+BOMB = "\n".join(
+    [
+        "limits:",
+        "  a: &a {x: 1}",
+        *(
+            f"  {key}: &{key} {{{', '.join(f'{n}: *{above}' for n in range(10))}}}"
+            for above, key in pairwise("abcdefghi")
+        ),
+    ]
+)
+"""A few hundred bytes that stand for as many values as fit into no memory."""
 
 SECRET = "https://hooks.example.org/T0/secret"  # noqa: S105 - not one
 
@@ -68,6 +82,7 @@ def test_an_entry_that_lacks_something_is_named_with_its_place():
         ("output_dir: !python/name:os.system x", "base.yaml:1:1: the value cannot be read (could not determine a"),
         ("chunk_size: !!int many", "base.yaml:1:1: the value cannot be read (invalid literal"),
         ("limits: &all {a: *all}", "base.yaml: settings are nested without end"),
+        (BOMB, "base.yaml: aliases make more than 100,000 values of it"),
         ("just words", "base.yaml: the file must be a mapping"),
         ("limits:\n  a: {}\n  a: {}", "base.yaml:3:3: 'limits.a' is already set at base.yaml:2:3"),
     ],
