@@ -59,6 +59,8 @@ class Story:
         self._git(*clone, str(ROOT), str(self.project), cwd=self.place)
         self._git("checkout", "--quiet", "-B", "main")
         self._git("remote", "remove", "origin")
+        if self._git("status", "--porcelain", "--untracked-files=no", cwd=ROOT):
+            sys.stdout.write("\nThe story is of the last commit: what has changed since is no part of it.\n")
 
     def chapter(self, title: str, why: str) -> None:
         """Begin a part of the story."""
@@ -140,12 +142,13 @@ class Story:
                 raise
         return subprocess.CompletedProcess(command, program.returncode, out, err)
 
-    def _git(self, *words: str, cwd: Path | None = None) -> None:
+    def _git(self, *words: str, cwd: Path | None = None) -> str:
         done = subprocess.run(
             ["git", *words], cwd=cwd or self.project, env=self._environment, capture_output=True, text=True, check=False
         )
         if done.returncode:
             sys.exit(f"git {words[0]} failed: {done.stderr.strip()}; the story needs a git repository of its own")
+        return done.stdout
 
 
 def _make_anew(place: Path) -> None:
