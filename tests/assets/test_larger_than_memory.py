@@ -61,7 +61,7 @@ def whole(files, tmp_path_factory) -> bytes:
     return link(tmp_path_factory.mktemp("whole"), files, chunk_size=1_000_000).read_bytes()
 
 
-@pytest.mark.parametrize("size", [37, 400, 1_499, 1_500, 3_999])
+@pytest.mark.parametrize("size", [pytest.param(37, marks=pytest.mark.slow), 400, 1_499, 1_500, 3_999])
 def test_the_file_is_the_same_bytes_at_every_chunk_size(files, whole, tmp_path, size):
     assert link(tmp_path, files, chunk_size=size).read_bytes() == whole
     chunks = events(tmp_path, ChunkCompleted)
@@ -178,6 +178,7 @@ def test_a_killed_run_is_resumed_by_the_next_and_the_bytes_are_the_same(files, w
     assert "halved_after_death" in {one.change for one in events(tmp_path, ChunksAdapted)}
 
 
+@pytest.mark.slow
 def test_a_damaged_row_group_is_told_with_its_rows_and_the_rest_is_kept(files, tmp_path):
     broken = tmp_path / "broken.parquet"
     data = bytearray(Path(files["source"]).read_bytes())

@@ -45,7 +45,7 @@ class AllPairs:
         return (best[0], scores[best[0]]) if len(best) == 1 else (None, None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(companies=COMPANIES, rows=st.lists(NAMES, min_size=1, max_size=4), data=st.data())
 def test_the_best_name_is_that_of_all_pairs_also_right_at_the_threshold(companies, rows, data):
     registry = pa.table({"key": [key for key, _ in companies], "name": [name for _, name in companies]})

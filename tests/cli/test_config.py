@@ -126,6 +126,7 @@ defs = dg.Definitions(assets=[counts])
 """
 
 
+@pytest.mark.slow
 def test_a_run_obeys_its_overrides_logs_them_tags_them_and_records_where_they_came_from(project, command):
     (project / "place.py").write_text(LOCATION)
     done = program(

@@ -171,6 +171,7 @@ defs = track_definitions(
 """
 
 
+@pytest.mark.slow
 def test_a_closed_gate_is_told_refuses_what_comes_after_and_can_be_overridden(
     command, webhook, tmp_path, place, monkeypatch
 ):

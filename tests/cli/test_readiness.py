@@ -27,7 +27,7 @@ from ledger.store import open_store
 from ledger.store.protocol import EventQuery
 from tests.readiness.site import ALICE, Site, git, make_key, said
 
-pytestmark = pytest.mark.xdist_group("really_run")
+pytestmark = [pytest.mark.xdist_group("really_run"), pytest.mark.slow]
 
 SCHEMA = json.loads((files("ledger.report") / "readiness.schema.json").read_text())
 JOB = "sales"

@@ -188,6 +188,7 @@ def test_a_wrong_name_is_refused_with_code_2_and_nothing_is_recorded(project, co
     assert open_store(str(project / ".ledger")).stats().events == 0
 
 
+@pytest.mark.slow
 def test_of_steps_in_processes_of_their_own_one_killed_by_the_kernel_is_lost_and_the_run_failed(project, command):
     wanted = ("--asset", "first", "--asset", "killed", "--executor", "multiprocess")
     done = command("run", *wanted, "--format", "json", ledger=None)
@@ -199,6 +200,7 @@ def test_of_steps_in_processes_of_their_own_one_killed_by_the_kernel_is_lost_and
     assert len({event.pid for event in recorded(project, AssetStarted)}) == 2
 
 
+@pytest.mark.slow
 def test_a_run_killed_as_a_whole_is_closed_by_whoever_is_left_or_at_the_next_run(project, command):
     fifo = project / "fifo"
     os.mkfifo(fifo)

@@ -56,6 +56,7 @@ def test_the_cases_of_this_project_are_the_documented_ones():
     assert tuple(load_cases(ROOT / CASES_FILE)) == CASES
 
 
+@pytest.mark.slow
 def test_a_case_of_this_project_is_run_and_recorded_for_the_commit(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     done = program("smoke", "edge_cases", "--ledger", str(tmp_path / "ledger"), "--format", "json")

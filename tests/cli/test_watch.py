@@ -289,6 +289,7 @@ def killed(tmp_path_factory):
     return said, codes, watchers[1], late, json.loads(resumed)
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_told_as_lost_and_ends_the_watch(killed):
     said, codes, terminal, late, _ = killed
     assert codes == (1, 0)
@@ -298,6 +299,7 @@ def test_a_killed_run_is_told_as_lost_and_ends_the_watch(killed):
     assert re.search(r"of __ASSET_JOB: lost after", said.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_counts_what_was_there_as_done_and_tells_the_rate_of_what_it_makes(killed):
     (linked, _) = killed[-1]["assets"]
     assert 500 <= linked["kept_rows"] < 600

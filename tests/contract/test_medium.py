@@ -109,6 +109,7 @@ def test_names_are_whole_sorted_and_of_one_directory(medium):
     assert medium.names("segments/month=2026-0") == []
 
 
+@pytest.mark.slow
 def test_more_than_a_thousand_names_are_listed_brought_and_removed(place):
     names = [f"loose/{number:05d}.parquet" for number in range(1100)]
     medium = place.open()

@@ -119,7 +119,9 @@ def test_streams_do_not_disturb_each_other(store):
     assert all(store.head(stream).next_seq == 1 for stream in streams)
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 8, 9, 17])
+@pytest.mark.parametrize(
+    "length", [1, 2, 3, 8, pytest.param(9, marks=pytest.mark.slow), pytest.param(17, marks=pytest.mark.slow)]
+)
 def test_the_head_of_a_long_stream_is_found(store, length):
     last = None
     for _ in range(length):

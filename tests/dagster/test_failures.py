@@ -207,6 +207,7 @@ def test_a_generator_whose_result_cannot_be_stored_is_closed_inside_its_span(mat
     assert "could not store" in failed.context["closed"]
 
 
+@pytest.mark.slow
 def test_a_forked_child_that_unwinds_does_not_end_its_parent_s_attempt(launch_apart, ledger, code_location):
     module = code_location(
         """

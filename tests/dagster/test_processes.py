@@ -86,7 +86,13 @@ def answer(child):
     return json.loads(said.splitlines()[-1])
 
 
-@pytest.mark.parametrize("wanted", [{"job": "three"}, {"assets": ["first", "second", "third"]}], ids=["job", "all"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        pytest.param({"job": "three"}, id="job", marks=pytest.mark.slow),
+        pytest.param({"assets": ["first", "second", "third"]}, id="all"),
+    ],
+)
 def test_every_step_has_a_process_and_all_share_the_ledger(code_location, launch_apart, ledger, wanted):
     run_id, success, _ = answer(launch_apart(module=code_location(LOCATION), executor="multiprocess", **wanted))
     assert success
@@ -111,7 +117,7 @@ def test_a_killed_step_leaves_a_start_without_an_end_and_is_reconciled(code_loca
     assert ledger.statuses()["killed", None, 0] == "lost"
 
 
-@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+@pytest.mark.parametrize("executor", ["in_process", pytest.param("multiprocess", marks=pytest.mark.slow)])
 def test_an_interrupted_launch_is_recorded_as_canceled(
     code_location, launch_apart, ledger, tmp_path, monkeypatch, executor
 ):
@@ -127,12 +133,14 @@ def test_an_interrupted_launch_is_recorded_as_canceled(
     assert ledger.events(RunFinished)[0].status == "canceled"
 
 
+@pytest.mark.slow
 def test_further_interruptions_do_not_keep_the_first_from_being_recorded(code_location, launch_apart, ledger):
     child = launch_apart(module=code_location(LOCATION), job="bombarded_job", executor="in_process")
     child.communicate(timeout=180)
     assert ledger.statuses() == {("bombarded", None, 0): "canceled"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
 def test_a_generator_that_dagster_abandons_is_closed_when_its_process_ends(
     code_location, launch_apart, ledger, executor

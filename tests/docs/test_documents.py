@@ -78,6 +78,7 @@ def test_the_readme_names_both_commands_and_the_continuous_check_calls_them():
     assert "make test\n" in (ROOT / ".ci" / "run").read_text()
 
 
+@pytest.mark.slow
 def test_the_pipeline_of_the_tutorial_runs_as_it_stands_there(tmp_path, monkeypatch):
     code, *_ = blocks(ROOT / "docs" / "tutorial.md", "python")
     (tmp_path / "pipeline.py").write_text(code)
@@ -123,6 +124,7 @@ def test_every_setting_is_documented_with_its_default():
         assert f"| `{name}` | `{json.dumps(default)}` | {description} |" in text
 
 
+@pytest.mark.slow
 def test_the_gates_of_the_guide_run_as_they_stand_there(tmp_path, monkeypatch):
     (code,) = blocks(ROOT / "docs" / "quality-gates.md", "python")
     (tmp_path / "guide.py").write_text(code)

@@ -95,6 +95,7 @@ def test_a_process_of_another_pid_namespace_is_not_taken_for_dead(tmp_path, in_p
     assert store.read().num_rows == 1
 
 
+@pytest.mark.slow
 def test_a_clock_that_goes_backwards_loses_and_doubles_nothing(tmp_path):
     if shutil.which("faketime") is None:
         pytest.skip("needs faketime (Debian: apt-get install faketime) to let a clock go backwards")

@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 TRACED = "openat,write,fsync,link,linkat,unlink,unlinkat,mkdir,mkdirat,rename,renameat,renameat2,ftruncate,pwrite64"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scene", list(SCENES)[::3])
 def test_a_sample_of_all_faults_is_survived(scene):
     outcome = played(scene, stride=83, cut_stride=211)

@@ -20,6 +20,7 @@ BYTES_BETWEEN_KILLS = 1_000
 """About fourteen acknowledged appends, by whichever processes still live."""
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("kill")
 def test_every_acknowledged_event_is_there_exactly_once(tmp_path):
     place, told = tmp_path / "ledger", tmp_path / "told"

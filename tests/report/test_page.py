@@ -179,6 +179,7 @@ def test_a_row_per_series_for_spreadsheets():
     assert "accepted_limit" in header
 
 
+@pytest.mark.slow
 def test_a_report_of_600_000_values_is_one_file_of_a_few_megabytes():
     text = page(large())
     assert len(text) < 5 * 2**20

@@ -249,6 +249,7 @@ def test_processes_make_the_same_and_one_that_is_killed_is_replaced(tmp_path, no
     assert not list((tmp_path / "work" / "intents").iterdir()) or Parts(tmp_path / "work").deaths()
 
 
+@pytest.mark.slow
 def test_a_process_that_takes_too_long_is_killed(tmp_path, notes):
     told = options(workers=2, chunk_size=1, timeout_s=8.0, retries=0, on_failure="quarantine")
     finished = run(plan(4), tmp_path / "work", Maker(notes, stalls=frozenset({0})), told, Heard())

@@ -40,6 +40,7 @@ def test_the_distribution_ends_at_one_and_grows():
     assert below[0] == pytest.approx(1.0 / 715.0)
 
 
+@pytest.mark.slow
 def test_many_runs_are_approximated_without_a_step(monkeypatch):
     rng = np.random.default_rng(4)
     baseline, candidate = np.round(rng.standard_normal(160), 1), np.round(rng.standard_normal(120) + 0.25, 1)
