@@ -52,7 +52,6 @@ def test_the_profiles_are_those_that_are_measured():
 @pytest.mark.timeout(900)
 def test_each_profile_beats_the_defaults_at_what_it_is_advised_for(tmp_path):
     told = {name: json.dumps(dict(way)) for name, way in PROFILES.items()}
-    # Companies as in the tables: of fewer, words are rare enough to propose candidates, and scoring them takes it all.
     made = files(tmp_path, 150_000, 200_000)
     found = taking_turns(told, made, tmp_path, 3, lambda text: sys.stderr.write(text + "\n"))
     assert found[MEMORY].peak_bytes < PROFILES[MEMORY]["memory_threshold_mb"] * MIB
