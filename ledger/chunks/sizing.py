@@ -168,11 +168,15 @@ class Sizer:
         if base_bytes >= CRITICAL_AT * self._limit_bytes:
             return self._most  # No number of rows is predicted to fit.
         room = max(WARNED_AT * self._limit_bytes - base_bytes, (CRITICAL_AT * self._limit_bytes - base_bytes) / 2.0)
-        # From chunks that fit, larger ones are told from above; from one that did not, smaller ones by its share.
-        known = [taken for taken in self._taken.values() if taken.per_row_bytes > 0.0]
-        fitting = [room / taken.per_row_bytes for taken in known if taken.bytes <= room]
-        others = [room / taken.per_row_bytes for taken in known if taken.bytes > room]
-        return int(min([max(fitting, default=self._most), *others]))
+        # From chunks that fit, larger ones are told from above; from one that does not, smaller ones by its share. Where
+        # larger ones fit after all, it was filling what is held since.
+        known = {order: taken for order, taken in self._taken.items() if taken.per_row_bytes > 0.0}
+        fitting = {order: room / taken.per_row_bytes for order, taken in known.items() if taken.bytes <= room}
+        largest = max(fitting, default=0)
+        others = [
+            room / taken.per_row_bytes for order, taken in known.items() if order > largest and order not in fitting
+        ]
+        return int(min([max(fitting.values(), default=self._most), *others]))
 
     def _within(self, rows: int) -> int:
         return max(self._smallest, min(rows, self._most))

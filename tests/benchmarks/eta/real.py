@@ -40,7 +40,7 @@ class Size:
     chunk: int
 
 
-FULL: Final = Size(60_000, 10_000, 1_500)
+FULL: Final = Size(600_000, 100_000, 15_000)
 QUICK: Final = Size(4_000, 3_000, 200)
 
 Told = list[tuple[datetime, ProgressReported]]

@@ -69,6 +69,14 @@ def test_where_it_comes_near_the_limit_whatever_the_rows_chunks_do_not_shrink_to
     assert sizer.rows > 4_000
 
 
+def test_what_the_first_chunk_fills_and_later_ones_find_keeps_no_chunk_small():
+    sizer = Sizer(64_000, 1000 * MIB)
+    sizer.observe(8_000, 300 * MIB, 700 * MIB)
+    _, told = simulated(sizer, 700 * MIB, 256, 500_000)
+    assert sizer.rows == 64_000
+    assert {one.change for one in told} == {"grown"}
+
+
 def test_rows_that_take_more_further_on_are_answered_wherever_they_are():
     sizer = Sizer(64_000, 1000 * MIB)
     simulated(sizer, 50 * MIB, 1024, 500_000, fixed=400 * MIB)
