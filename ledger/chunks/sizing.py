@@ -168,8 +168,8 @@ class Sizer:
         if base_bytes >= CRITICAL_AT * self._limit_bytes:
             return self._most  # No number of rows is predicted to fit.
         room = max(WARNED_AT * self._limit_bytes - base_bytes, (CRITICAL_AT * self._limit_bytes - base_bytes) / 2.0)
-        # From chunks that fit, larger ones are told from above; from one that does not, smaller ones by its share. Where
-        # larger ones fit after all, it was filling what is held since.
+        # From chunks that fit, larger ones are told from above; from one that does not, smaller ones by its share.
+        # Where larger ones fit after all, it was filling what is held since.
         known = {order: taken for order, taken in self._taken.items() if taken.per_row_bytes > 0.0}
         fitting = {order: room / taken.per_row_bytes for order, taken in known.items() if taken.bytes <= room}
         largest = max(fitting, default=0)

@@ -47,3 +47,10 @@ def test_small_chunks_say_less_than_large_ones():
         estimator.observe(rows, rows / 1_000 * 2.0)  # Twice as slow a row.
     few, many = (estimator.eta_s(1_000) for estimator in estimators)
     assert 1.0 < few < many < 2.0
+
+
+def test_while_chunks_grow_the_largest_one_tells():
+    estimator = RateEstimator()
+    for rows in (1_000, 2_000, 4_000, 8_000):
+        estimator.observe(rows, 0.5 + rows * 1e-4)
+    assert estimator.eta_s(80_000) == pytest.approx(10 * (0.5 + 0.8))
