@@ -13,8 +13,8 @@ Rules:
   that is ever tried again.
 - Where two halvings in a row lower the peak by less than a twentieth, rows are not what takes the memory: shrinking
   stops, chunks get their rows back, and the strategy is switched, once, to one in which the engine limits itself and
-  spills. If that does not help either, chunks are as large as the first one, and stay so: the smallest ones would cost
-  time and save nothing.
+  spills. If that does not help either, chunks are as large as the last that still helped, and stay so: smaller ones
+  would cost time and save nothing. That chunks in between fit says nothing: perhaps they did not meet what takes it.
 """
 
 from dataclasses import dataclass
@@ -28,6 +28,9 @@ _SLOW_START: Final = 8
 _GROWTH: Final = 2
 _HELPED: Final = 0.95
 _PATIENCE: Final = 2
+_CALM_AFTER: Final = 32
+"""Chunks in a row that fit, after which what did not is of the past."""
+
 _NOTABLE: Final = 8
 """A change by less than this part of the rows is not worth one."""
 
@@ -75,13 +78,15 @@ class Sizer:
         self._most: int = rows
         self._limit_bytes: Final = limit_bytes
         self._smallest: Final = min(smallest_rows, rows)
-        self._first: Final = rows if limit_bytes is None else rows // _SLOW_START
-        self._is_settled: bool = False
-        self.rows: int = self._within(self._first)
+        self.rows: int = rows if limit_bytes is None else self._within(rows // _SLOW_START)
         self.is_tight: bool = False
         self._taken: dict[int, _Taken] = {}
         self._unhelpful: int = 0
         self._shrunk_from_bytes: int | None = None
+        self._critical_rows: int = 0
+        self._helped_rows: int = 0
+        self._calm: int = 0
+        self._is_settled: bool = False
         self._eased_from_bytes: int | None = None
         self._rows_before_shrinking: int = 0
 
@@ -103,7 +108,7 @@ class Sizer:
             base_bytes: Anonymous memory of the process before it.
             peak_bytes: Highest anonymous memory during it.
         """
-        if self._limit_bytes is None or rows <= 0:
+        if self._limit_bytes is None or rows <= 0 or self._is_settled:
             return None
         taken = self._taken.setdefault(rows.bit_length(), _Taken())
         taken.bytes = max(taken.bytes, peak_bytes - base_bytes)
@@ -111,7 +116,9 @@ class Sizer:
         before = self.rows
         if peak_bytes >= CRITICAL_AT * self._limit_bytes:
             return self._shrink(before, rows, base_bytes, peak_bytes)
-        self._unhelpful, self._shrunk_from_bytes, self._is_settled = 0, None, False
+        self._calm += 1
+        if rows >= self._critical_rows or self._calm >= _CALM_AFTER:
+            self._unhelpful, self._shrunk_from_bytes = 0, None
         wanted = self._within(min(_GROWTH * max(rows, before), self._fitting(base_bytes)))
         if abs(wanted - before) * _NOTABLE < before:
             return None
@@ -128,34 +135,37 @@ class Sizer:
     def _shrink(self, before: int, rows: int, base_bytes: int, peak_bytes: int) -> Adaptation | None:
         """Answer a peak that comes near the limit, or is above it."""
         share = peak_bytes / self._limit_bytes if self._limit_bytes else 0.0
-        helped = self._shrunk_from_bytes is not None and peak_bytes < _HELPED * self._shrunk_from_bytes
-        if self._shrunk_from_bytes is not None:
-            self._unhelpful = 0 if helped else self._unhelpful + 1
+        is_first = self._shrunk_from_bytes is None
+        helped = self._shrunk_from_bytes is None or peak_bytes < _HELPED * self._shrunk_from_bytes
+        self._unhelpful = 0 if helped else self._unhelpful + 1
+        self._critical_rows, self._calm = rows, 0
+        if helped:
+            self._helped_rows = rows
         if self._unhelpful >= _PATIENCE or rows <= self._smallest:
             if not self.is_tight:
                 return self._switch(before, peak_bytes, share)
-            return None if helped else self._settle(before, peak_bytes, share)
+            return self._settle(before, peak_bytes, share)
         wanted = self._within(min(rows // _GROWTH, self._fitting(base_bytes)))
-        if wanted >= before or self._is_settled:
+        if wanted >= before:
             return None
-        if self._shrunk_from_bytes is None:
+        if is_first:
             self._rows_before_shrinking = before
         self.rows, self._shrunk_from_bytes = wanted, peak_bytes
         reason = f"the peak was {share:.0%} of the limit"
         return Adaptation("shrunk", before, wanted, peak_bytes, self._limit_bytes, reason)
 
     def _settle(self, before: int, peak_bytes: int, share: float) -> Adaptation | None:
-        """Stop shrinking for good: neither fewer rows nor an engine that limits itself lower the peak."""
+        """Stop changing for good: neither fewer rows nor an engine that limits itself lower the peak any further."""
         self._is_settled = True
-        self.rows = max(before, self._within(self._first))
+        self.rows = max(before, self._within(self._helped_rows))
         if self.rows == before:
             return None
-        reason = f"the peak was {share:.0%} of the limit, and neither fewer rows nor a limited engine lowered it"
+        reason = f"the peak was {share:.0%} of the limit, and neither fewer rows nor a limited engine lower it"
         return Adaptation("grown", before, self.rows, peak_bytes, self._limit_bytes, reason)
 
     def _switch(self, before: int, peak_bytes: int, share: float) -> Adaptation:
         """Give chunks their rows back, and ask for the other strategy."""
-        self.is_tight, self._unhelpful, self._shrunk_from_bytes = True, 0, None
+        self.is_tight, self._unhelpful, self._shrunk_from_bytes, self._critical_rows = True, 0, None, 0
         self._taken.clear()
         self.rows = self._within(max(before, self._rows_before_shrinking))
         reason = f"the peak was {share:.0%} of the limit, and fewer rows did not lower it: the engine limits itself now"

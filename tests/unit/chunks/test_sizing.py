@@ -117,8 +117,19 @@ def test_where_a_limited_engine_does_not_help_either_chunks_stay_as_large_as_the
     assert [one.change for one in told].count("strategy_switched") == 1
     assert sizer.rows == 8_000
     assert len(told) < 8, "it must not go on changing"
-    _, told = simulated(sizer, 100 * MIB, 1024, 500_000)
-    assert sizer.rows == 64_000, "where there is room again, it is used"
+
+
+def test_what_some_chunks_meet_whatever_their_rows_does_not_shrink_all_of_them_to_nothing():
+    """A chunk that reaches into the next row group of a file has all of that decoded."""
+    sizer, done, peaks, told = Sizer(64_000, 1000 * MIB, smallest_rows=10), 0, [], []
+    while done < 2_000_000:
+        into_the_next = (done + sizer.rows) // 100_000 > done // 100_000
+        peaks.append((0.92 if sizer.rows < 8_000 else 0.97) * 1000 * MIB if into_the_next else 200 * MIB)
+        rows, done = sizer.rows, done + sizer.rows
+        told.append(sizer.observe(rows, 100 * MIB, int(peaks[-1])))
+    assert sizer.rows >= 8_000
+    assert len(peaks) < 2_000_000 / 8_000
+    assert len([one for one in told if one]) < 30
 
 
 def test_after_a_death_half_of_it_is_the_most():
