@@ -141,6 +141,7 @@ def test_a_backfill_makes_each_partition_in_a_run_of_its_own_and_the_next_one_re
     home, ledger, notes, project, code_location
 ):
     module = code_location(LOCATION)
+    dg.DagsterInstance.get().dispose()  # Its databases are there before two processes would make them at once.
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(project), *sys.path])}
     command = [sys.executable, "-m", "dagster", "job", "backfill", "-m", module, "-j", "groups", "--noprompt"]
     daemon = subprocess.Popen(
