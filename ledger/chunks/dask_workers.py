@@ -24,7 +24,7 @@ from ledger.chunks.executors import Outcome, died, too_late
 from ledger.chunks.parts import Parts
 from ledger.chunks.plan import WatchedFile
 from ledger.chunks.tiling import Range
-from ledger.chunks.work import Maker, Resources, failure_of
+from ledger.chunks.work import Maker, Resources, WorkedChunk, failure_of
 from ledger.errors import ConfigurationError, LedgerError, StoreError
 from ledger.measure.deadline import time_limit_lifted
 
@@ -180,10 +180,12 @@ class DaskWorkers:
         start, stop = one.rows
         if one.chunk.status in {"cancelled", "lost"}:
             return died(start, stop, f"its Dask worker {address} was lost")
-        error = one.chunk.exception()
-        if error is None:
-            made: Outcome = one.chunk.result()
-            return made
+        answer = self._answer(address, one.chunk)
+        if answer is None:
+            return died(start, stop, f"its Dask worker {address} was lost before it could tell what it made")
+        if isinstance(answer, WorkedChunk):
+            return answer
+        error = answer
         if one.prepared.status == "error":
             self._prepared.pop(address, None)
         if isinstance(error, LedgerError):
@@ -192,6 +194,28 @@ class DaskWorkers:
             self._prepared.pop(address, None)
             return died(start, stop, f"its Dask worker {address} was killed, perhaps for its memory", error)
         return failure_of(start, stop, error.with_traceback(one.chunk.traceback()))
+
+    def _answer(self, address: str, chunk: DaskFuture) -> WorkedChunk | BaseException | None:
+        """Return what a chunk that ended raised, or else what it made; ``None`` where its worker is gone by now.
+
+        What it made lies with the worker until it is asked for. Dask would make it again where the worker is gone, on
+        that worker alone, and so wait without end.
+        """
+        until_s = time.monotonic() + self._timeout_s
+        while time.monotonic() < until_s:
+            try:
+                error: BaseException | None = chunk.exception(timeout=_POLL_S)
+                made: WorkedChunk | None = None if error is not None else chunk.result(timeout=_POLL_S)
+            except TimeoutError:
+                self._look()
+                if address not in self._addresses:
+                    break
+            except CancelledError:
+                break
+            else:
+                return made if error is None else error
+        chunk.cancel(force=True)
+        return None
 
     def _lost(self, address: str) -> Outcome:
         """Return what is told of the rows of a worker that is gone."""

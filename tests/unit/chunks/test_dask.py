@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 
 import pytest
@@ -75,6 +76,25 @@ def test_a_worker_that_is_killed_is_told_with_its_rows_and_replaced(tmp_path, no
     assert [(one.kind, one.start <= 13 < one.stop) for one, _, _ in heard.failures] == [("died", True)]
     assert "killed, perhaps for its memory" in heard.failures[0][0].message
     assert [one.change for one in heard.adaptations] == ["halved_after_death"]
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_that_is_killed_between_its_chunk_and_the_question_for_it_is_not_waited_for(tmp_path, notes, cluster):
+    parts = Parts(tmp_path / "work")
+    parts.begin(plan(6))
+    workers = DaskWorkers(parts, Maker(notes), Resources(), (), 60.0, cluster.scheduler_address)
+    try:
+        workers.submit((0, 6))
+        ((address, one),) = workers._at_work.items()
+        assert workers._news.wait(60)
+        (pid,) = [worker.process.pid for worker in cluster.workers.values() if worker.worker_address == address]
+        os.kill(pid, signal.SIGKILL)
+        while not (outcomes := workers.outcomes()):
+            pass
+    finally:
+        workers.close()
+    assert [(one.kind, one.start, one.stop) for one in outcomes] == [("died", 0, 6)]
+    assert [part.rows for part in parts.found()] == [(0, 6)]
 
 
 @pytest.mark.slow
