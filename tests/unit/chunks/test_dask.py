@@ -85,7 +85,7 @@ def test_a_worker_that_is_killed_between_its_chunk_and_the_question_for_it_is_no
     workers = DaskWorkers(parts, Maker(notes), Resources(), (), 60.0, cluster.scheduler_address)
     try:
         workers.submit((0, 6))
-        ((address, one),) = workers._at_work.items()
+        (address,) = workers._at_work
         assert workers._news.wait(60)
         (pid,) = [worker.process.pid for worker in cluster.workers.values() if worker.worker_address == address]
         os.kill(pid, signal.SIGKILL)
