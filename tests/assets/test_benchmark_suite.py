@@ -151,7 +151,9 @@ def test_a_hungrier_asset_really_holds_more(faulty):
     ((name, counts),) = faulty.breakdown("memory_bytes").items()
     assert name == "landed_awards"
     increase = faulty.values("peak_increase_bytes")[name]
-    assert increase == pytest.approx(1.3 * counts["needed"], abs=256 * 1024)
+    # Pages that were there already are found again, up to a third of a megabyte of them; the fault is three quarters.
+    assert increase == pytest.approx(1.3 * counts["needed"], abs=512 * 1024)
+    assert increase > 1.1 * counts["needed"]
 
 
 def test_dropped_matches_are_gone_from_the_rate_and_from_the_table(sound, worse):
