@@ -64,14 +64,16 @@ def sound(tmp_path_factory) -> Ran:
     return run_suite(tmp_path_factory.mktemp("sound"))
 
 
+FAULTS = {
+    "benchmark/slowdown.parsed_awards": "1.5",
+    "benchmark/slowdown.ranked_awards": "2.2",
+    "benchmark/memory.landed_awards": "1.3",
+}
+
+
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory) -> Ran:
-    tags = {
-        "benchmark/slowdown.parsed_awards": "1.5",
-        "benchmark/slowdown.ranked_awards": "2.2",
-        "benchmark/memory.landed_awards": "1.3",
-    }
-    return run_suite(tmp_path_factory.mktemp("faulty"), tags)
+    return run_suite(tmp_path_factory.mktemp("faulty"), FAULTS)
 
 
 @pytest.fixture(scope="module")
@@ -147,13 +149,15 @@ def test_a_slower_asset_does_more_of_the_same_work(faulty):
     assert extra == {"parsed_awards": 0.5, "ranked_awards": pytest.approx(1.2, abs=0.001)}
 
 
-def test_a_hungrier_asset_really_holds_more(faulty):
-    ((name, counts),) = faulty.breakdown("memory_bytes").items()
-    assert name == "landed_awards"
-    increase = faulty.values("peak_increase_bytes")[name]
-    # Pages that were there already are found again, up to a third of a megabyte of them; the fault is three quarters.
-    assert increase == pytest.approx(1.3 * counts["needed"], abs=512 * 1024)
-    assert increase > 1.1 * counts["needed"]
+def test_a_hungrier_asset_really_holds_more(faulty, tmp_path):
+    def beside(ran) -> float:
+        ((name, counts),) = ran.breakdown("memory_bytes").items()
+        assert name == "landed_awards"
+        return ran.values("peak_increase_bytes")[name] - 1.3 * counts["needed"]
+
+    # Pages that the process had already are found again, which only lowers an increase: the largest of three tells.
+    found = [beside(faulty), *(beside(run_suite(tmp_path / number, FAULTS)) for number in ("second", "third"))]
+    assert max(found) == pytest.approx(0.0, abs=256 * 1024), found
 
 
 def test_dropped_matches_are_gone_from_the_rate_and_from_the_table(sound, worse):

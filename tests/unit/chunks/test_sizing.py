@@ -111,7 +111,7 @@ def test_where_fewer_rows_do_not_help_the_strategy_is_switched_once():
     assert sizer.rows >= 1_000, "it must not shrink without end"
 
 
-def test_where_a_limited_engine_does_not_help_either_chunks_stay_as_large_as_the_first():
+def test_where_a_limited_engine_does_not_help_either_chunks_stay_as_large_as_the_last_that_helped():
     sizer = Sizer(64_000, 1000 * MIB, smallest_rows=10)
     _, told = simulated(sizer, 1100 * MIB, 10, 500_000)
     assert [one.change for one in told].count("strategy_switched") == 1
